@@ -1,0 +1,160 @@
+//! Checkpoints of [C2SP tlog-checkpoint](https://c2sp.org/tlog-checkpoint): a ledger's statement of its size and root.
+//!
+//! The text is three lines, origin, decimal size and base64 root, and is signed as a note by the key whose name is
+//! the origin. Extension lines of other logs are kept and mean nothing here; this ledger writes none.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+
+use super::{
+    hash::RootHash,
+    note::{KeyName, Note, NoteError, SigningKey, VerifierKey},
+    position::TreeSize,
+};
+
+/// What a ledger says of itself: how many entries it has, and the root over them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The ledger's name.
+    pub origin: KeyName,
+    /// How many entries it has.
+    pub size: TreeSize,
+    /// The root over them.
+    pub root: RootHash,
+}
+
+/// A checkpoint with the note it was read from or signed as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedCheckpoint {
+    checkpoint: Checkpoint,
+    note: Note,
+}
+
+/// A note that is not a checkpoint, or one that can't be trusted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CheckpointError {
+    /// The note itself.
+    #[error(transparent)]
+    Note(#[from] NoteError),
+    /// The text lacks a line, or a line is not what it should be.
+    #[error("not a checkpoint: {0}")]
+    Malformed(&'static str),
+    /// It speaks of another ledger.
+    #[error("this is a checkpoint of {found}, not of {expected}")]
+    OtherOrigin {
+        /// The name of the trusted key.
+        expected: String,
+        /// The origin the checkpoint names.
+        found: String,
+    },
+}
+
+impl Checkpoint {
+    /// The text that is signed.
+    pub fn to_text(&self) -> String {
+        format!(
+            "{}\n{}\n{}\n",
+            self.origin,
+            self.size,
+            BASE64.encode(self.root.as_bytes())
+        )
+    }
+
+    /// Reads the text of a checkpoint.
+    ///
+    /// # Errors
+    /// Says which line is wrong.
+    pub fn from_text(text: &str) -> Result<Self, CheckpointError> {
+        let malformed = CheckpointError::Malformed;
+        let body = text
+            .strip_suffix('\n')
+            .ok_or(malformed("its last line does not end"))?;
+        let mut lines = body.split('\n');
+        let mut line = |what| lines.next().ok_or(malformed(what));
+        let origin = line("it has no origin")?.parse()?;
+        let size = line("it has no size")?;
+        let root = line("it has no root")?;
+        if lines.any(str::is_empty) {
+            return Err(malformed("an extension line is empty"));
+        }
+        let value: u64 = size
+            .parse()
+            .map_err(|_| malformed("the size is not a decimal number"))?;
+        if value.to_string() != size {
+            return Err(malformed("the size is not written in its one form"));
+        }
+        let root = BASE64
+            .decode(root)
+            .map_err(|_| malformed("the root is not base64"))?;
+        let root = root
+            .try_into()
+            .map_err(|_| malformed("the root does not have 32 bytes"))?;
+        let checkpoint = Self {
+            origin,
+            size: TreeSize::new(value),
+            root: RootHash::from_bytes(root),
+        };
+        if checkpoint.size == TreeSize::EMPTY && checkpoint.root != RootHash::empty() {
+            return Err(malformed(
+                "the root of an empty ledger is not the hash of nothing",
+            ));
+        }
+        Ok(checkpoint)
+    }
+
+    /// Signs the checkpoint with the ledger's key.
+    pub fn sign(self, key: &SigningKey) -> SignedCheckpoint {
+        let note = key.sign(&self.to_text());
+        SignedCheckpoint {
+            checkpoint: self,
+            note,
+        }
+    }
+}
+
+impl SignedCheckpoint {
+    /// Reads a checkpoint, and checks its form, not its signatures.
+    ///
+    /// # Errors
+    /// Says what of the form is not kept.
+    pub fn parse(bytes: &[u8]) -> Result<Self, CheckpointError> {
+        let note = Note::parse(bytes)?;
+        Ok(Self {
+            checkpoint: Checkpoint::from_text(note.text())?,
+            note,
+        })
+    }
+
+    /// Reads a checkpoint, and checks that the ledger whose key is trusted made it.
+    ///
+    /// # Errors
+    /// When the form, the origin or the signature is wrong.
+    pub fn open(bytes: &[u8], key: &VerifierKey) -> Result<Self, CheckpointError> {
+        let signed = Self::parse(bytes)?;
+        signed.verify(key)?;
+        Ok(signed)
+    }
+
+    /// Checks that the ledger whose key is trusted made the checkpoint.
+    ///
+    /// # Errors
+    /// When the origin or the signature is wrong.
+    pub fn verify(&self, key: &VerifierKey) -> Result<(), CheckpointError> {
+        if self.checkpoint.origin != *key.name() {
+            return Err(CheckpointError::OtherOrigin {
+                expected: key.name().to_string(),
+                found: self.checkpoint.origin.to_string(),
+            });
+        }
+        Ok(self.note.verify(key)?)
+    }
+
+    /// What it says.
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// The note, with all its signatures.
+    pub fn note(&self) -> &Note {
+        &self.note
+    }
+}

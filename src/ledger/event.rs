@@ -1,0 +1,231 @@
+//! The valid event: what a producer says happened, ready to become an entry.
+//!
+//! An [`Event`] can only be made by [`Event::new`], which checks every limit and names the field that breaks one;
+//! after it no invalid event exists. Its commitments are computed here too, off the write path's one thread.
+
+use super::{
+    entry::{EVENT_ID, EVENT_TYPE, EntryFields, PRODUCER, SOURCE, SUBJECT, TextField},
+    hash::{PartCommitment, PayloadCommitment},
+    payload::{DisclosedPart, MalformedPayload, PAYLOAD_BYTES_MAX, Part, Salt, check_parts},
+    position::UnixNanos,
+};
+
+/// How far ahead of the ledger's clock an event may say it happened: one day.
+pub const AHEAD_MAX: UnixNanos = UnixNanos::new(24 * 60 * 60 * 1_000_000_000);
+
+/// One part of a new event's payload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPart {
+    /// 32 fresh random bytes.
+    pub salt: Salt,
+    /// Unique within the payload; the first is `body`.
+    pub name: String,
+    /// A media type such as `application/json`.
+    pub content_type: String,
+    /// The content, verbatim.
+    pub content: Vec<u8>,
+}
+
+/// What an event is made of, unchecked.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NewEvent {
+    /// Such as `exhibit.deployment.v1`.
+    pub event_type: String,
+    /// URI of the pipeline or system it comes from.
+    pub source: String,
+    /// Unique within the source.
+    pub event_id: String,
+    /// What it is about.
+    pub subject: String,
+    /// Who posted it, as the ledger authenticated it.
+    pub producer: String,
+    /// When the producer says it happened; zero if it did not say.
+    pub occurred_at: UnixNanos,
+    /// The producer's own count for this source, from 1; zero if it does not count.
+    pub source_sequence: u64,
+    /// The content, the body first.
+    pub parts: Vec<NewPart>,
+}
+
+/// A valid event with its payload and commitments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    event: NewEvent,
+    commitment: PayloadCommitment,
+}
+
+/// Why an event is refused: the field, what is wrong with it, and the way out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {problem}")]
+pub struct InvalidEvent {
+    /// The field, as the API names it.
+    pub field: String,
+    /// What is wrong, and what would be right.
+    pub problem: String,
+}
+
+impl InvalidEvent {
+    /// Names a field and what is wrong with it.
+    pub fn new(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self {
+            field: field.into(),
+            problem: problem.into(),
+        }
+    }
+}
+
+impl Event {
+    /// Checks an event, and commits to its payload.
+    ///
+    /// # Errors
+    /// Names the first field that is empty, too long, not printable, too far in the future, or a payload that
+    /// breaks the rules of [`check_parts`].
+    pub fn new(event: NewEvent, now: UnixNanos) -> Result<Self, InvalidEvent> {
+        for (limits, text) in [
+            (EVENT_TYPE, &event.event_type),
+            (SOURCE, &event.source),
+            (EVENT_ID, &event.event_id),
+            (SUBJECT, &event.subject),
+            (PRODUCER, &event.producer),
+        ] {
+            check_text(limits, text)?;
+        }
+        if event.occurred_at.value() > now.value().saturating_add(AHEAD_MAX.value()) {
+            return Err(InvalidEvent::new(
+                "occurred_at",
+                format!(
+                    "{} is over a day ahead of the ledger's clock, {}; check the producer's clock",
+                    event.occurred_at.to_rfc3339(),
+                    now.to_rfc3339()
+                ),
+            ));
+        }
+        let parts: Vec<Part<'_>> = event.parts.iter().map(NewPart::as_part).collect();
+        check_parts(&parts).map_err(|error| payload_error(&error))?;
+        let commitment = PayloadCommitment::of_parts(parts.iter().map(Part::commitment));
+        Ok(Self { event, commitment })
+    }
+
+    /// What the entry takes from the event.
+    pub fn fields(&self) -> EntryFields<'_> {
+        EntryFields {
+            occurred_at: self.event.occurred_at,
+            source_sequence: self.event.source_sequence,
+            commitment: self.commitment,
+            event_type: &self.event.event_type,
+            source: &self.event.source,
+            event_id: &self.event.event_id,
+            subject: &self.event.subject,
+            producer: &self.event.producer,
+        }
+    }
+
+    /// The payload's parts, the body first.
+    pub fn parts(&self) -> Vec<Part<'_>> {
+        self.event.parts.iter().map(NewPart::as_part).collect()
+    }
+
+    /// Bytes of payload content, all parts together.
+    pub fn payload_bytes(&self) -> usize {
+        self.event
+            .parts
+            .iter()
+            .map(|part| part.content.len())
+            .fold(0, usize::saturating_add)
+    }
+
+    /// Whether a stored entry and payload say the same as this event. The salts are fresh each time, the place in
+    /// the ledger is the ledger's, and who posted it may be somebody else on a second try, so none of these count;
+    /// an erased part is compared by its commitment, under the stored salt of nobody, and so never equals.
+    pub fn says_the_same(&self, stored: EntryFields<'_>, payload: &[Part<'_>]) -> bool {
+        let ours = self.fields();
+        let fields = (
+            ours.event_type,
+            ours.source,
+            ours.event_id,
+            ours.subject,
+            ours.occurred_at,
+            ours.source_sequence,
+        ) == (
+            stored.event_type,
+            stored.source,
+            stored.event_id,
+            stored.subject,
+            stored.occurred_at,
+            stored.source_sequence,
+        );
+        fields
+            && self.event.parts.len() == payload.len()
+            && self
+                .event
+                .parts
+                .iter()
+                .zip(payload)
+                .all(|(new, stored)| match stored {
+                    Part::Withheld(_) => false,
+                    Part::Disclosed(part) => {
+                        (
+                            new.name.as_str(),
+                            new.content_type.as_str(),
+                            new.content.as_slice(),
+                        ) == (part.name, part.content_type, part.content)
+                    }
+                })
+    }
+}
+
+impl NewPart {
+    fn as_part(&self) -> Part<'_> {
+        Part::Disclosed(DisclosedPart {
+            salt: self.salt,
+            name: &self.name,
+            content_type: &self.content_type,
+            content: &self.content,
+        })
+    }
+
+    /// The commitment to the part.
+    pub fn commitment(&self) -> PartCommitment {
+        self.as_part().commitment()
+    }
+}
+
+/// Checks one text field of an event: its length, and that it can be printed on one line.
+fn check_text(limits: TextField, text: &str) -> Result<(), InvalidEvent> {
+    if text.len() < limits.bytes_min {
+        return Err(InvalidEvent::new(limits.name, "is empty; it must be given"));
+    }
+    if text.len() > limits.bytes_max {
+        let problem = format!(
+            "has {} bytes; shorten it to at most {}",
+            text.len(),
+            limits.bytes_max
+        );
+        return Err(InvalidEvent::new(limits.name, problem));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(InvalidEvent::new(
+            limits.name,
+            "has a control character; send it as one line of plain text",
+        ));
+    }
+    if text.trim() != text {
+        return Err(InvalidEvent::new(
+            limits.name,
+            "begins or ends with white space; trim it",
+        ));
+    }
+    Ok(())
+}
+
+fn payload_error(error: &MalformedPayload) -> InvalidEvent {
+    let way_out = match error {
+        MalformedPayload::TooLong(_) => {
+            format!(
+                "; send at most {PAYLOAD_BYTES_MAX} bytes, and name larger files by their digest"
+            )
+        }
+        _ => String::new(),
+    };
+    InvalidEvent::new("payload", format!("{error}{way_out}"))
+}

@@ -1,0 +1,21 @@
+//! The rules of the log, pure: no disk, no network, no clock, no randomness, no threads.
+//!
+//! Bottom up: [`position`] and [`hash`] keep numbers and hashes apart by type; [`entry`] and [`payload`] are the
+//! bytes that are hashed; [`tree`] and [`tile`] are the Merkle tree; [`note`], [`checkpoint`] and [`receipt`] are
+//! what is signed and handed out; [`event`] and [`state`] are the write path as one function; [`verify`] is the
+//! same rules, asked of somebody else's bytes, and [`finding`] what it says.
+
+pub mod checkpoint;
+pub mod entry;
+pub mod event;
+pub mod filter;
+pub mod finding;
+pub mod hash;
+pub mod note;
+pub mod payload;
+pub mod position;
+pub mod receipt;
+pub mod state;
+pub mod tile;
+pub mod tree;
+pub mod verify;

@@ -1,0 +1,215 @@
+//! Payloads: an event's content in salted parts, and the bundles that carry them in an export.
+//!
+//! Each part has a commitment of its own, so it can be withheld or erased alone: the commitment stays, salt and
+//! content go, and the payload's commitment in the entry still holds. The salt stops anyone from guessing a
+//! withheld part by hashing candidates.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    entry::layout,
+    hash::{PartCommitment, PayloadCommitment},
+};
+
+/// The name of the first part of every payload.
+pub const BODY: &str = "body";
+/// The most parts a payload may have.
+pub const PARTS_MAX: usize = 32;
+/// The most bytes of a part's name, and of its content type.
+pub const PART_NAME_BYTES_MAX: usize = 255;
+/// The most bytes of content in one payload, all parts together.
+pub const PAYLOAD_BYTES_MAX: usize = 1 << 20;
+
+/// A part's 32 random bytes. Not printed by `Debug`: whoever has it can test guesses at a withheld part.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Salt([u8; 32]);
+
+impl Salt {
+    /// Takes the 32 bytes; they must come from the system's random source.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Salt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Salt(..)")
+    }
+}
+
+/// One part of a payload as it is stored or exported, borrowed from its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Part<'a> {
+    /// Withheld or erased: only its commitment is left.
+    Withheld(PartCommitment),
+    /// Disclosed in full.
+    #[serde(borrow)]
+    Disclosed(DisclosedPart<'a>),
+}
+
+/// A part with its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DisclosedPart<'a> {
+    /// The part's salt.
+    pub salt: Salt,
+    /// Unique within the payload; the first is `body`.
+    pub name: &'a str,
+    /// A media type such as `application/json`.
+    pub content_type: &'a str,
+    /// The content, verbatim.
+    #[serde(borrow, serialize_with = "as_bytes")]
+    pub content: &'a [u8],
+}
+
+fn as_bytes<S: serde::Serializer>(bytes: &&[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes)
+}
+
+/// Bytes that are not a payload, and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MalformedPayload {
+    /// A field ends beyond the last byte, a variant is unknown, or text is not UTF-8.
+    #[error("the payload does not decode: {0}")]
+    Layout(String),
+    /// A payload has no part, or too many.
+    #[error("a payload has 1 to {PARTS_MAX} parts, not {0}")]
+    PartCount(usize),
+    /// The first part, where disclosed, is not the body.
+    #[error("the first part of a payload is named {BODY:?}, not {0:?}")]
+    FirstPart(String),
+    /// Two parts have one name.
+    #[error("two parts of the payload are named {0:?}")]
+    DuplicatePart(String),
+    /// A part's name is empty or too long, or its content type is too long.
+    #[error(
+        "a part's name has 1 to {PART_NAME_BYTES_MAX} bytes and its content type at most as many"
+    )]
+    PartName,
+    /// Too much content.
+    #[error("the payload has {0} bytes of content, over the limit of {PAYLOAD_BYTES_MAX}")]
+    TooLong(usize),
+    /// Bytes are left after the last payload of a bundle.
+    #[error("{0} bytes follow the last payload of the bundle")]
+    TrailingBytes(usize),
+}
+
+impl Part<'_> {
+    /// The part's commitment: kept, or computed from the content.
+    pub fn commitment(&self) -> PartCommitment {
+        match self {
+            Self::Withheld(commitment) => *commitment,
+            Self::Disclosed(part) => part.commitment(),
+        }
+    }
+}
+
+impl DisclosedPart<'_> {
+    /// The commitment to this content.
+    pub fn commitment(&self) -> PartCommitment {
+        PartCommitment::of_part(
+            self.salt.as_bytes(),
+            self.name,
+            self.content_type,
+            self.content,
+        )
+    }
+}
+
+/// The commitment to a payload made of these parts.
+pub fn payload_commitment(parts: &[Part<'_>]) -> PayloadCommitment {
+    PayloadCommitment::of_parts(parts.iter().map(Part::commitment))
+}
+
+/// Appends one payload's parts to a bundle.
+///
+/// # Errors
+/// Refuses parts that [`check_parts`] refuses.
+pub fn encode_parts(parts: &[Part<'_>], bundle: &mut Vec<u8>) -> Result<(), MalformedPayload> {
+    check_parts(parts)?;
+    bincode::serde::encode_into_std_write(parts, bundle, layout())
+        .map(drop)
+        .map_err(|error| MalformedPayload::Layout(error.to_string()))
+}
+
+/// Reads one payload's parts from the front of a bundle, and gives what is left of it.
+///
+/// # Errors
+/// Refuses bytes that are not the parts of a payload.
+pub fn decode_parts(bundle: &[u8]) -> Result<(Vec<Part<'_>>, &[u8]), MalformedPayload> {
+    let declared = bundle
+        .first_chunk::<8>()
+        .map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    match usize::try_from(declared) {
+        Ok(1..=PARTS_MAX) => {}
+        other => return Err(MalformedPayload::PartCount(other.unwrap_or(usize::MAX))),
+    }
+    let (parts, read): (Vec<Part<'_>>, usize) =
+        bincode::serde::borrow_decode_from_slice(bundle, layout())
+            .map_err(|error| MalformedPayload::Layout(error.to_string()))?;
+    check_parts(&parts)?;
+    Ok((parts, bundle.get(read..).unwrap_or_default()))
+}
+
+/// Reads a whole bundle of exactly `payloads` payloads.
+///
+/// # Errors
+/// Refuses bytes that are not that many payloads, or that go on after them.
+pub fn decode_bundle(
+    bundle: &[u8],
+    payloads: usize,
+) -> Result<Vec<Vec<Part<'_>>>, MalformedPayload> {
+    let mut rest = bundle;
+    let mut all = Vec::with_capacity(payloads.min(256));
+    for _ in 0..payloads {
+        let (parts, left) = decode_parts(rest)?;
+        all.push(parts);
+        rest = left;
+    }
+    match rest.len() {
+        0 => Ok(all),
+        left => Err(MalformedPayload::TrailingBytes(left)),
+    }
+}
+
+/// Checks what every payload must be: 1 to [`PARTS_MAX`] parts, the first named `body`, names unique, within the
+/// limits. Of withheld parts the names are not known.
+///
+/// # Errors
+/// Says what is wrong.
+pub fn check_parts(parts: &[Part<'_>]) -> Result<(), MalformedPayload> {
+    if !(1..=PARTS_MAX).contains(&parts.len()) {
+        return Err(MalformedPayload::PartCount(parts.len()));
+    }
+    let mut names: Vec<&str> = Vec::with_capacity(parts.len());
+    let mut bytes = 0usize;
+    for (position, part) in parts.iter().enumerate() {
+        let Part::Disclosed(part) = part else {
+            continue;
+        };
+        if part.name.is_empty()
+            || part.name.len().max(part.content_type.len()) > PART_NAME_BYTES_MAX
+        {
+            return Err(MalformedPayload::PartName);
+        }
+        if (position == 0) != (part.name == BODY) {
+            return Err(MalformedPayload::FirstPart(part.name.to_owned()));
+        }
+        if names.contains(&part.name) {
+            return Err(MalformedPayload::DuplicatePart(part.name.to_owned()));
+        }
+        names.push(part.name);
+        bytes = bytes.saturating_add(part.content.len());
+    }
+    if bytes > PAYLOAD_BYTES_MAX {
+        return Err(MalformedPayload::TooLong(bytes));
+    }
+    Ok(())
+}

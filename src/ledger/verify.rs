@@ -1,0 +1,430 @@
+//! Verifying entries and payloads: the part that is the same for a pack, a data directory and a running server.
+//!
+//! The work is cut in two. [`check_chunk`] does everything that needs one chunk of consecutive entries alone, which
+//! is nearly all of it, so chunks can be checked on every core; [`LedgerCheck`] takes the results in order and does
+//! what needs the neighbours: index, chain, clock and tree from chunk to chunk. Chain and tree are always checked
+//! over the same entries. Memory does not grow with the ledger.
+
+use serde::Serialize;
+
+use super::{
+    entry::Entry,
+    finding::{Finding, FindingKind},
+    hash::{ChainHash, LeafHash},
+    payload::{Part, decode_parts, payload_commitment},
+    position::{EntryIndex, UnixNanos, count},
+    tree::Frontier,
+};
+
+/// Consecutive entries and, where they are at hand, their payloads.
+#[derive(Debug, Clone, Copy)]
+pub struct Chunk<'a> {
+    /// Where the first entry should stand.
+    pub first: EntryIndex,
+    /// The entries' bytes.
+    pub entries: &'a [&'a [u8]],
+    /// The payloads, one after the other as in a payload bundle; `None` where none are included.
+    pub payloads: Option<&'a [u8]>,
+}
+
+/// How much was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Counts {
+    /// Entries whose bytes, place, chain and leaf were checked.
+    pub entries: u64,
+    /// Payloads of which every part was there and checked.
+    pub payloads_whole: u64,
+    /// Payloads of which some part was withheld or erased.
+    pub payloads_partial: u64,
+    /// Entries whose payload was not included at all.
+    pub payloads_absent: u64,
+    /// Disclosed parts, checked against their commitment.
+    pub parts_disclosed: u64,
+    /// Withheld or erased parts, of which only the commitment was checked.
+    pub parts_withheld: u64,
+    /// Bytes of entries and disclosed content that were hashed.
+    pub bytes: u64,
+}
+
+impl Counts {
+    fn add(&mut self, other: &Self) {
+        for (mine, theirs) in [
+            (&mut self.entries, other.entries),
+            (&mut self.payloads_whole, other.payloads_whole),
+            (&mut self.payloads_partial, other.payloads_partial),
+            (&mut self.payloads_absent, other.payloads_absent),
+            (&mut self.parts_disclosed, other.parts_disclosed),
+            (&mut self.parts_withheld, other.parts_withheld),
+            (&mut self.bytes, other.bytes),
+        ] {
+            *mine = mine.saturating_add(theirs);
+        }
+    }
+}
+
+/// What one chunk's entries say that must be compared with other chunks: given for each entry, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The index the entry says it has.
+    pub index: EntryIndex,
+    /// When it was recorded.
+    pub recorded_at: UnixNanos,
+    /// The chain hash it carries.
+    pub previous: ChainHash,
+    /// Its own chain hash.
+    pub chain: ChainHash,
+    /// Keyed hash of (source, event_id), to find events recorded twice.
+    pub identity: [u8; 16],
+    /// The producer's count and its source, where it counts.
+    pub sequence: Option<(String, u64)>,
+}
+
+/// The result of checking one chunk.
+#[derive(Debug, Clone)]
+pub struct ChunkReport {
+    /// Where the first entry should stand.
+    pub first: EntryIndex,
+    /// A line for each entry that decodes; `None` for one that does not.
+    pub lines: Vec<Option<Line>>,
+    /// The leaf hash of each entry.
+    pub leaves: Vec<LeafHash>,
+    /// What is wrong within the chunk.
+    pub findings: Vec<Finding>,
+    /// How much was looked at.
+    pub counts: Counts,
+}
+
+/// A random key for [`Line::identity`]: nobody can prepare events whose identities collide under it.
+#[derive(Clone)]
+pub struct IdentityKey([u8; 32]);
+
+impl IdentityKey {
+    /// Takes 32 random bytes.
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The identity of an event.
+    pub fn identity(&self, source: &str, event_id: &str) -> [u8; 16] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.0);
+        hasher.update(&count(source.len()).to_le_bytes());
+        hasher.update(source.as_bytes()).update(event_id.as_bytes());
+        let hash = *hasher.finalize().as_bytes();
+        hash.first_chunk().copied().unwrap_or_default()
+    }
+}
+
+/// Checks everything about a chunk that needs no neighbour: every entry decodes, every leaf and chain hash is
+/// computed, every payload part is hashed and compared with its entry's commitment.
+pub fn check_chunk(chunk: Chunk<'_>, key: &IdentityKey) -> ChunkReport {
+    let mut report = ChunkReport {
+        first: chunk.first,
+        lines: Vec::with_capacity(chunk.entries.len()),
+        leaves: Vec::with_capacity(chunk.entries.len()),
+        findings: Vec::new(),
+        counts: Counts {
+            entries: count(chunk.entries.len()),
+            ..Counts::default()
+        },
+    };
+    let mut payloads = chunk.payloads;
+    for (place, bytes) in (0..).zip(chunk.entries) {
+        let index = chunk.first.plus(place);
+        report.counts.bytes = report.counts.bytes.saturating_add(count(bytes.len()));
+        report.leaves.push(LeafHash::of_entry(bytes));
+        let entry = match Entry::decode(bytes) {
+            Ok(entry) => Some(entry),
+            Err(error) => {
+                report.findings.push(Finding::at(
+                    FindingKind::EntryMalformed,
+                    index,
+                    "an entry",
+                    error,
+                ));
+                None
+            }
+        };
+        report.lines.push(entry.map(|entry| {
+            Line {
+                index: entry.index,
+                recorded_at: entry.recorded_at,
+                previous: entry.previous,
+                chain: ChainHash::of_entry(bytes),
+                identity: key.identity(entry.source, entry.event_id),
+                sequence: (entry.source_sequence > 0)
+                    .then(|| (entry.source.to_owned(), entry.source_sequence)),
+            }
+        }));
+        payloads = match payloads {
+            None => {
+                report.counts.payloads_absent = report.counts.payloads_absent.saturating_add(1);
+                None
+            }
+            Some(rest) => check_payload(&mut report, index, entry.as_ref(), rest),
+        };
+    }
+    if let Some(rest) = payloads.filter(|rest| !rest.is_empty()) {
+        let last = chunk
+            .first
+            .plus(count(chunk.entries.len()).saturating_sub(1));
+        let found = format!("{} bytes more", rest.len());
+        report.findings.push(Finding::at(
+            FindingKind::PayloadMalformed,
+            last,
+            "the end of the bundle",
+            found,
+        ));
+    }
+    report
+}
+
+/// Checks the payload at the front of `rest`, and gives what follows it; `None` where the next can't be found.
+fn check_payload<'a>(
+    report: &mut ChunkReport,
+    index: EntryIndex,
+    entry: Option<&Entry<'_>>,
+    rest: &'a [u8],
+) -> Option<&'a [u8]> {
+    let (parts, rest) = match decode_parts(rest) {
+        Ok(read) => read,
+        Err(error) => {
+            report.findings.push(Finding::at(
+                FindingKind::PayloadMalformed,
+                index,
+                "a payload",
+                error,
+            ));
+            return None;
+        }
+    };
+    let counts = &mut report.counts;
+    let whole = parts.iter().all(|part| matches!(part, Part::Disclosed(_)));
+    let kind = if whole {
+        &mut counts.payloads_whole
+    } else {
+        &mut counts.payloads_partial
+    };
+    *kind = kind.saturating_add(1);
+    for part in &parts {
+        match part {
+            Part::Withheld(_) => counts.parts_withheld = counts.parts_withheld.saturating_add(1),
+            Part::Disclosed(part) => {
+                counts.parts_disclosed = counts.parts_disclosed.saturating_add(1);
+                counts.bytes = counts.bytes.saturating_add(count(part.content.len()));
+            }
+        }
+    }
+    let commitment = payload_commitment(&parts);
+    if let Some(entry) = entry.filter(|entry| entry.commitment != commitment) {
+        report.findings.push(Finding::at(
+            FindingKind::PayloadAltered,
+            index,
+            entry.commitment,
+            commitment,
+        ));
+    }
+    Some(rest)
+}
+
+/// Where the entries checked so far end.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    index: EntryIndex,
+    recorded_at: UnixNanos,
+    chain: ChainHash,
+}
+
+/// Checks chunks against each other, in order.
+pub struct LedgerCheck {
+    expected: EntryIndex,
+    end: Option<End>,
+    genesis: ChainHash,
+    /// A jump forward that the next entry will tell apart: missing entries, or ones out of order.
+    jump: Option<(EntryIndex, EntryIndex)>,
+    tree: Option<Frontier>,
+    findings: Findings,
+    counts: Counts,
+}
+
+/// Findings up to a limit, and how many there were.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Findings {
+    /// The first ones.
+    pub listed: Vec<Finding>,
+    /// All, the ones not listed too.
+    pub total: u64,
+}
+
+impl Findings {
+    /// The most that are listed: a rewritten ledger would otherwise list every entry.
+    pub const LISTED_MAX: usize = 1000;
+
+    /// Adds one.
+    pub fn push(&mut self, finding: Finding) {
+        self.total = self.total.saturating_add(1);
+        if self.listed.len() < Self::LISTED_MAX {
+            self.listed.push(finding);
+        }
+    }
+}
+
+impl Extend<Finding> for Findings {
+    fn extend<T: IntoIterator<Item = Finding>>(&mut self, findings: T) {
+        findings.into_iter().for_each(|finding| self.push(finding));
+    }
+}
+
+impl LedgerCheck {
+    /// Starts at an index of the ledger with this origin. From index 0 the chain's genesis and the tree's root are
+    /// checked too.
+    pub fn starting_at(first: EntryIndex, origin: &str) -> Self {
+        Self {
+            expected: first,
+            end: None,
+            genesis: ChainHash::genesis(origin),
+            jump: None,
+            tree: (first == EntryIndex::default()).then(Frontier::new),
+            findings: Findings::default(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// Takes the next chunk's report.
+    pub fn absorb(&mut self, report: ChunkReport) {
+        self.counts.add(&report.counts);
+        self.findings.extend(report.findings);
+        if let Some(tree) = &mut self.tree {
+            report
+                .leaves
+                .iter()
+                .for_each(|leaf| tree.push(*leaf, |_, _| {}));
+        }
+        for line in report.lines {
+            match line {
+                Some(line) => self.follow(&line),
+                None => {
+                    self.end = None;
+                    self.expected = self.expected.plus(1);
+                }
+            }
+        }
+    }
+
+    /// The tree over all entries so far; `None` unless they began at index 0.
+    pub fn tree(&self) -> Option<&Frontier> {
+        self.tree.as_ref()
+    }
+
+    /// The index that the next entry should have.
+    pub fn expected(&self) -> EntryIndex {
+        self.expected
+    }
+
+    /// How much was looked at so far.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Adds what was found elsewhere.
+    pub fn report(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    /// What was found, and how much was looked at.
+    pub fn finish(mut self) -> (Findings, Counts) {
+        self.settle_jump(None);
+        (self.findings, self.counts)
+    }
+
+    fn follow(&mut self, line: &Line) {
+        self.settle_jump(Some(line.index));
+        let in_place = line.index == self.expected;
+        if !in_place {
+            self.misplaced(line);
+        }
+        match self.end {
+            Some(end) => {
+                // Where entries are missing or stand elsewhere, the chain can't fit, and that has been said.
+                if in_place && line.previous != end.chain {
+                    self.findings.push(Finding::at(
+                        FindingKind::ChainBroken,
+                        line.index,
+                        end.chain,
+                        line.previous,
+                    ));
+                }
+                if line.recorded_at < end.recorded_at {
+                    let (expected, found) =
+                        (end.recorded_at.to_rfc3339(), line.recorded_at.to_rfc3339());
+                    let expected = format!("{expected} or later");
+                    self.findings.push(Finding::at(
+                        FindingKind::ClockBackwards,
+                        line.index,
+                        expected,
+                        found,
+                    ));
+                }
+            }
+            None if in_place
+                && line.index == EntryIndex::default()
+                && line.previous != self.genesis =>
+            {
+                self.findings.push(Finding::at(
+                    FindingKind::ChainBroken,
+                    line.index,
+                    self.genesis,
+                    line.previous,
+                ));
+            }
+            None => {}
+        }
+        self.end = Some(End {
+            index: line.index,
+            recorded_at: line.recorded_at,
+            chain: line.chain,
+        });
+        self.expected = line.index.plus(1);
+    }
+
+    /// An entry says another index than its place: tells what that means.
+    fn misplaced(&mut self, line: &Line) {
+        let (expected, found) = (self.expected, line.index);
+        if found > expected {
+            self.jump = Some((expected, found));
+            return;
+        }
+        let kind = match self.end {
+            Some(end) if end.index == found && end.chain == line.chain => {
+                FindingKind::EntryRepeated
+            }
+            Some(end) if end.index == found => FindingKind::EntryInserted,
+            _ => FindingKind::EntriesReordered,
+        };
+        self.findings.push(Finding::at(
+            kind,
+            found,
+            format!("entry {expected}"),
+            format!("entry {found}"),
+        ));
+    }
+
+    /// A jump forward was over missing entries if the next entry goes on from there, and over entries that stand
+    /// elsewhere if it goes back.
+    fn settle_jump(&mut self, next: Option<EntryIndex>) {
+        let Some((from, to)) = self.jump.take() else {
+            return;
+        };
+        let back = next.is_some_and(|next| next < to && next >= from);
+        let kind = if back {
+            FindingKind::EntriesReordered
+        } else {
+            FindingKind::MissingEntries
+        };
+        self.findings.push(Finding::at(
+            kind,
+            from,
+            format!("entry {from}"),
+            format!("entry {to}"),
+        ));
+    }
+}

@@ -1,0 +1,2 @@
+//! Parses, runs, and gives the exit code.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The audit pack: writing it, reading it, verifying it offline.

@@ -1,0 +1,1 @@
+//! Settings of the server, and where each value came from.

@@ -1,0 +1,1 @@
+//! Between the messages of the API and the events of the ledger.

@@ -1,0 +1,1 @@
+//! A running ledger: its one writer, its readers.

@@ -1,0 +1,7 @@
+//! The network: the only async code.
+
+pub mod config;
+pub mod convert;
+pub mod ledger;
+pub mod proto;
+pub mod rpc;

@@ -1,0 +1,1 @@
+//! The data directory: what lies where, its key, its format version.

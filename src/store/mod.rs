@@ -1,0 +1,7 @@
+//! The disk, blocking: the journal, which is the truth, and the index, which is derived.
+
+pub mod directory;
+pub mod disk;
+#[cfg(feature = "server")]
+pub mod index;
+pub mod journal;

@@ -1,0 +1,24 @@
+//! Every integration test, linked into one program.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
+
+mod layers;
+mod vectors;
+
+#[cfg(feature = "server")]
+mod cli;
+#[cfg(feature = "server")]
+mod crash;
+#[cfg(feature = "server")]
+mod support;
+#[cfg(feature = "server")]
+mod tamper;
+#[cfg(feature = "server")]
+mod wire;
