@@ -19,6 +19,8 @@ mod crash;
 #[cfg(feature = "server")]
 mod process;
 #[cfg(feature = "server")]
+mod readme;
+#[cfg(feature = "server")]
 mod support;
 #[cfg(feature = "server")]
 mod tamper;
