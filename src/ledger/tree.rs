@@ -61,7 +61,7 @@ impl Frontier {
                 completed(
                     NodeAt {
                         level,
-                        index: index >> level,
+                        index: index.checked_shr(level).unwrap_or(0),
                     },
                     node,
                 );
