@@ -15,6 +15,8 @@ pub mod note;
 pub mod payload;
 pub mod position;
 pub mod receipt;
+#[cfg(test)]
+pub(crate) mod sample;
 pub mod state;
 pub mod tile;
 pub mod tree;

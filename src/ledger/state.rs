@@ -243,31 +243,10 @@ fn decode_at(index: EntryIndex, bytes: &[u8]) -> Result<Entry<'_>, Discontinuity
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::{
-        event::{NewEvent, NewPart},
-        payload::Salt,
-    };
-
-    fn event(id: &str) -> Event {
-        let body = NewPart {
-            salt: Salt::from_bytes([1; 32]),
-            name: "body".into(),
-            content_type: "text/plain".into(),
-            content: id.into(),
-        };
-        let event = NewEvent {
-            event_type: "t".into(),
-            source: "s".into(),
-            event_id: id.into(),
-            producer: "p".into(),
-            parts: vec![body],
-            ..NewEvent::default()
-        };
-        Event::new(event, UnixNanos::default()).unwrap()
-    }
+    use crate::ledger::sample::{ORIGIN, event};
 
     fn start() -> State {
-        State::new("ledger.example.com".parse().unwrap())
+        State::new(ORIGIN.parse().unwrap())
     }
 
     #[test]
