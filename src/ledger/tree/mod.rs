@@ -313,3 +313,6 @@ fn fold(subtrees: impl DoubleEndedIterator<Item = NodeHash>) -> Option<NodeHash>
         .rev()
         .reduce(|right, left| NodeHash::of_children(&left, &right))
 }
+
+#[cfg(test)]
+mod tests;
