@@ -14,6 +14,8 @@ pub mod hash;
 pub mod note;
 pub mod payload;
 pub mod position;
+#[doc(hidden)]
+pub mod properties;
 pub mod receipt;
 #[cfg(test)]
 pub(crate) mod sample;
