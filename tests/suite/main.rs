@@ -9,6 +9,8 @@
     reason = "tests fail by panicking"
 )]
 
+#[cfg(feature = "cli")]
+mod audit;
 mod layers;
 mod vectors;
 
