@@ -1,1 +1,3 @@
 //! The gRPC services.
+
+pub mod errors;
