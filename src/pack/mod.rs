@@ -1,1 +1,25 @@
-//! The audit pack: writing it, reading it, verifying it offline.
+//! The audit pack: one file with every entry of a range, what proves it, and what explains it.
+//!
+//! [`write_pack`] makes one from a [`PackSource`]; [`verify_pack`], [`verify_data_directory`] and [`verify_receipt`]
+//! check somebody else's bytes offline and say in a [`Report`] what they looked at, what they did not, and what is
+//! wrong. A damaged pack is a result, not an error: a [`VerifyError`] only says that nothing could be checked.
+//!
+//! Nothing here trusts a pack. The key that is trusted comes from the caller, every path and length is checked before
+//! it is used, and memory does not grow with the number of entries.
+
+mod container;
+pub mod derived;
+pub mod manifest;
+pub mod read;
+pub mod report;
+pub mod sequence;
+pub mod source;
+#[doc(hidden)]
+pub mod tamper;
+pub mod verify;
+pub mod write;
+
+pub use report::{Report, Verdict};
+pub use source::{Block, PackSource, SourceError};
+pub use verify::{VerifyError, VerifyOptions, verify_data_directory, verify_pack, verify_receipt};
+pub use write::{PackError, PackRequest, Summary, write_pack};
