@@ -17,6 +17,8 @@ mod cli;
 #[cfg(feature = "server")]
 mod crash;
 #[cfg(feature = "server")]
+mod process;
+#[cfg(feature = "server")]
 mod support;
 #[cfg(feature = "server")]
 mod tamper;
