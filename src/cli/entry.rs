@@ -44,11 +44,23 @@ pub(super) enum ReadPart {
 }
 
 impl ReadEntry {
-    /// Takes an entry and its payload as they are stored.
-    pub(super) fn stored(bytes: Vec<u8>, payload: &[u8]) -> Result<Self, MalformedPayload> {
-        let (parts, _) = decode_parts(payload)?;
+    /// Takes an entry, and its payload from the front of a bundle; gives what is left of that.
+    pub(super) fn stored(
+        bytes: Vec<u8>,
+        bundle: &[u8],
+    ) -> Result<(Self, &[u8]), MalformedPayload> {
+        let (parts, rest) = decode_parts(bundle)?;
         let parts = parts.iter().map(ReadPart::of).collect();
-        Ok(Self { bytes, parts })
+        Ok((Self { bytes, parts }, rest))
+    }
+
+    /// Takes an entry and its payload, which may have been left out.
+    pub(super) fn received(bytes: Vec<u8>, payload: &[u8]) -> Result<Self, MalformedPayload> {
+        if payload.is_empty() {
+            let parts = Vec::new();
+            return Ok(Self { bytes, parts });
+        }
+        Self::stored(bytes, payload).map(|(entry, _)| entry)
     }
 
     /// Reads the entry's fields.

@@ -14,7 +14,7 @@ use super::{
     exit::Exit,
     output::{Output, Render, field_table, fields},
 };
-use crate::ledger::note::{KeyName, SigningKey, VerifierKey};
+use crate::ledger::note::{KeyName, NoteError, SigningKey, VerifierKey};
 
 /// Make a signing key, or show the verifier key of one (offline)
 #[derive(Debug, clap::Args)]
@@ -61,7 +61,7 @@ impl Key {
 }
 
 /// Makes a key of fresh random bytes.
-fn generate(name: KeyName) -> Result<SigningKey, CliError> {
+pub(super) fn generate(name: KeyName) -> Result<SigningKey, CliError> {
     let mut seed = Zeroizing::new([0; 32]);
     getrandom::fill(seed.as_mut_slice())
         .map_err(|error| CliError::failed("the system gives no random bytes").because(error))?;
@@ -89,6 +89,12 @@ fn write_secret(path: &Path, key: &SigningKey) -> Result<(), CliError> {
     })
 }
 
+/// Reads a signing key.
+pub(super) fn read_signing(file: &Path) -> Result<SigningKey, CliError> {
+    let text = Zeroizing::new(std::fs::read_to_string(file).map_err(CliError::read(file))?);
+    text.trim().parse().map_err(not_a_key(file))
+}
+
 /// Reads a verifier key from a key file of either kind, or from a data directory.
 fn read_verifier(path: &Path) -> Result<VerifierKey, CliError> {
     let file = if path.is_dir() {
@@ -103,11 +109,16 @@ fn read_verifier(path: &Path) -> Result<VerifierKey, CliError> {
     } else {
         text.parse()
     };
-    key.map_err(|error| {
-        CliError::failed(format!("{} does not hold a key", file.display()))
+    key.map_err(not_a_key(&file))
+}
+
+fn not_a_key(file: &Path) -> impl FnOnce(NoteError) -> CliError {
+    let what = format!("{} does not hold such a key", file.display());
+    |error| {
+        CliError::failed(what)
             .because(error)
-            .with_help("make one with `exhibit key generate`")
-    })
+            .with_help("`exhibit key generate` makes one")
+    }
 }
 
 /// A verifier key, as it is printed.

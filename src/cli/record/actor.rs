@@ -1,7 +1,7 @@
 //! Flags about who did something.
 
 use super::{super::args, EVIDENCE, choice};
-use crate::service::proto::{Actor, ActorKind};
+use crate::evidence::{Actor, ActorKind};
 
 macro_rules! actor_args {
     ($(#[$doc:meta])* $name:ident, $flag:literal, $who:literal $(, $required:ident = $value:expr)?) => {
@@ -66,10 +66,10 @@ macro_rules! actor_args {
             pub(super) fn actor(self) -> Option<Actor> {
                 Some(Actor {
                     id: self.id?,
-                    role: self.role.unwrap_or_default(),
-                    kind: self.kind.unwrap_or_default().into(),
-                    display_name: self.display_name.unwrap_or_default(),
-                    mail: self.mail.unwrap_or_default(),
+                    role: self.role,
+                    kind: self.kind,
+                    display_name: self.display_name,
+                    mail: self.mail,
                 })
             }
         }

@@ -2,17 +2,16 @@
 
 use super::{
     super::{args, error::CliError},
-    EVIDENCE, EvidenceArgs,
+    EVIDENCE, EvidenceArgs, required,
     actor::ApproverArgs,
     artifact::ArtifactArgs,
     choice,
     document::JsonArgs,
-    event::timestamp,
     revision::RevisionArgs,
 };
 use crate::{
     ledger::position::UnixNanos,
-    service::proto::{Approval, ApprovalKind, Decision, event::Evidence},
+    evidence::{Approval, ApprovalKind, Decision, Evidence},
 };
 
 /// Record that somebody decided on a change
@@ -49,18 +48,18 @@ pub(super) struct ApprovalArgs {
 impl EvidenceArgs for ApprovalArgs {
     fn evidence(self) -> Result<Evidence, CliError> {
         if let Some(file) = &self.json.json {
-            return file.approval().map(Evidence::Approval);
+            return file.read::<Approval>("an approval").map(Evidence::from);
         }
-        Ok(Evidence::Approval(Approval {
-            change_id: self.change_id.unwrap_or_default(),
-            decision: self.decision.unwrap_or_default().into(),
-            approver: self.approver.actor(),
-            kind: self.kind.unwrap_or_default().into(),
+        Ok(Evidence::from(Approval {
+            change_id: required(self.change_id, "--change-id")?,
+            decision: required(self.decision, "--decision")?,
+            approver: required(self.approver.actor(), "--approver")?,
+            kind: self.kind,
             revision: self.revision.revision(),
             artifacts: self.artifacts.artifacts()?,
-            environment: self.environment.unwrap_or_default(),
-            expires_at: self.expires_at.map(timestamp),
-            comment: self.comment.unwrap_or_default(),
+            environment: self.environment,
+            expires_at: self.expires_at,
+            comment: self.comment,
         }))
     }
 }

@@ -12,7 +12,7 @@ use super::{
     super::{args, error::CliError},
     EVIDENCE,
 };
-use crate::service::proto::Artifact;
+use crate::evidence::Artifact;
 
 /// What was built, tested or deployed.
 #[derive(Debug, clap::Args)]
@@ -55,13 +55,13 @@ pub(super) fn artifact(value: &str) -> Result<Artifact, String> {
     let shape = "write it as NAME@sha256:HEX, or NAME@sha256:HEX,version=VERSION";
     let (name, rest) = match value.rsplit_once('@') {
         Some(("", _)) => return Err(format!("its name is empty; {shape}")),
-        Some((name, rest)) => (name, rest),
-        None => ("", value),
+        Some((name, rest)) => (Some(name), rest),
+        None => (None, value),
     };
     let (digest, version) = match rest.split_once(",version=") {
         Some((_, "")) => return Err(format!("its version is empty; {shape}")),
-        Some((digest, version)) => (digest, version),
-        None => (rest, ""),
+        Some((digest, version)) => (digest, Some(version)),
+        None => (rest, None),
     };
     let (algorithm, hex) = digest.split_once(':').ok_or(shape)?;
     let digits = match algorithm {
@@ -76,9 +76,9 @@ pub(super) fn artifact(value: &str) -> Result<Artifact, String> {
         ));
     }
     Ok(Artifact {
-        name: name.to_owned(),
+        name: name.map(str::to_owned),
         digest: digest.to_owned(),
-        version: version.to_owned(),
+        version: version.map(str::to_owned),
     })
 }
 
@@ -97,9 +97,9 @@ fn digest(path: &Path) -> io::Result<Artifact> {
     }
     let name = path.file_name().unwrap_or(path.as_os_str());
     Ok(Artifact {
-        name: name.to_string_lossy().into_owned(),
+        name: Some(name.to_string_lossy().into_owned()),
         digest: format!("sha256:{}", hex::encode(hash.finalize())),
-        version: String::new(),
+        version: None,
     })
 }
 
@@ -112,10 +112,10 @@ mod tests {
         let hex = "0123456789abcdef".repeat(4);
         let read = artifact(&format!("registry:5000/a@b@sha256:{hex},version=1.2")).unwrap();
         assert_eq!(
-            (read.name.as_str(), read.digest.as_str(), read.version.as_str()),
-            ("registry:5000/a@b", format!("sha256:{hex}").as_str(), "1.2")
+            (read.name.as_deref(), read.digest, read.version.as_deref()),
+            (Some("registry:5000/a@b"), format!("sha256:{hex}"), Some("1.2"))
         );
-        assert_eq!(artifact(&format!("sha256:{hex}")).unwrap().name, "");
+        assert_eq!(artifact(&format!("sha256:{hex}")).unwrap().name, None);
         for wrong in [
             String::new(),
             "payments".to_owned(),
@@ -136,7 +136,7 @@ mod tests {
         let path = dir.path().join("report.xml");
         std::fs::write(&path, "abc").unwrap();
         let read = digest(&path).unwrap();
-        assert_eq!(read.name, "report.xml");
+        assert_eq!(read.name.as_deref(), Some("report.xml"));
         assert_eq!(
             read.digest,
             "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

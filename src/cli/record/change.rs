@@ -2,16 +2,15 @@
 
 use super::{
     super::{args, error::CliError},
-    EVIDENCE, EvidenceArgs,
+    EVIDENCE, EvidenceArgs, required,
     actor::{AuthorArgs, RequesterArgs},
     choice,
     document::JsonArgs,
-    event::timestamp,
     revision::RevisionsArgs,
 };
 use crate::{
     ledger::position::UnixNanos,
-    service::proto::{Change, ChangeClass, RiskLevel, event::Evidence},
+    evidence::{Change, ChangeClass, RiskLevel, Evidence},
 };
 
 /// Record that a change was requested: why, how risky, by whom, and the way back
@@ -72,25 +71,25 @@ pub(super) struct ChangeArgs {
 impl EvidenceArgs for ChangeArgs {
     fn evidence(self) -> Result<Evidence, CliError> {
         if let Some(file) = &self.json.json {
-            return file.change().map(Evidence::Change);
+            return file.read::<Change>("a change").map(Evidence::from);
         }
-        Ok(Evidence::Change(Change {
-            change_id: self.change_id.unwrap_or_default(),
-            change_class: self.class.unwrap_or_default().into(),
-            title: self.title.unwrap_or_default(),
-            reason: self.reason.unwrap_or_default(),
-            risk: self.risk.unwrap_or_default().into(),
-            impact: self.impact.unwrap_or_default(),
-            rollback_plan: self.rollback_plan.unwrap_or_default(),
+        Ok(Evidence::from(Change {
+            change_id: required(self.change_id, "--change-id")?,
+            change_class: self.class,
+            title: required(self.title, "--title")?,
+            reason: self.reason,
+            risk: self.risk,
+            impact: self.impact,
+            rollback_plan: self.rollback_plan,
             author: self.author.actor(),
             requester: self.requester.actor(),
             revisions: self.revisions.revisions(),
             services: self.services,
             environments: self.environments,
-            planned_start: self.planned_start.map(timestamp),
-            planned_end: self.planned_end.map(timestamp),
-            comment: self.comment.unwrap_or_default(),
-            change_model: self.change_model.unwrap_or_default(),
+            planned_start: self.planned_start,
+            planned_end: self.planned_end,
+            comment: self.comment,
+            change_model: self.change_model,
             incident_ids: self.incident_ids,
         }))
     }

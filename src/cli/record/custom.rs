@@ -6,7 +6,7 @@ use super::{
     super::{args, error::CliError},
     EvidenceArgs, document,
 };
-use crate::service::proto::{Custom, Part, event::Evidence};
+use crate::evidence::{Custom, CustomPart, Evidence};
 
 /// Record any other event, its JSON kept byte for byte
 #[derive(Debug, clap::Args)]
@@ -28,8 +28,8 @@ impl EvidenceArgs for CustomArgs {
         let json = document::read(&self.json)?;
         let parts: Result<_, CliError> = self.parts.into_iter().map(PartSource::part).collect();
         Ok(Evidence::Custom(Custom {
-            r#type: self.event_type,
-            json: json.into(),
+            event_type: self.event_type,
+            json,
             parts: parts?,
         }))
     }
@@ -68,15 +68,15 @@ impl PartSource {
         })
     }
 
-    fn part(self) -> Result<Part, CliError> {
+    fn part(self) -> Result<CustomPart, CliError> {
         let content = match self.content {
             Content::Text(text) => text.into_bytes(),
             Content::File(path) => document::read(&path)?,
         };
-        Ok(Part {
+        Ok(CustomPart {
             name: self.name,
             content_type: self.content_type,
-            content: content.into(),
+            content,
         })
     }
 }

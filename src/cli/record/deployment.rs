@@ -2,17 +2,16 @@
 
 use super::{
     super::{args, error::CliError},
-    EVIDENCE, EvidenceArgs,
+    EVIDENCE, EvidenceArgs, required,
     actor::DeployerArgs,
     artifact::ArtifactArgs,
     choice,
     document::JsonArgs,
-    event::timestamp,
     revision::RevisionArgs,
 };
 use crate::{
     ledger::position::UnixNanos,
-    service::proto::{Deployment, DeploymentAction, Outcome, event::Evidence},
+    evidence::{Deployment, DeploymentAction, Outcome, Evidence},
 };
 
 /// Record that an artifact was put into an environment, or taken back
@@ -50,6 +49,9 @@ pub(super) struct DeploymentArgs {
     /// For a rollback: the event id of the deployment taken back
     #[arg(long, value_name = "ID", value_parser = args::text, help_heading = EVIDENCE)]
     rollback_of: Option<String>,
+    /// A control that was left out on purpose, such as four-eyes; may be repeated
+    #[arg(long = "bypassed-control", value_name = "NAME", value_parser = args::text, help_heading = EVIDENCE)]
+    bypassed_controls: Vec<String>,
     /// Free text; kept as personal data, which can be erased
     #[arg(long, value_name = "TEXT", value_parser = args::text, help_heading = EVIDENCE)]
     comment: Option<String>,
@@ -58,21 +60,22 @@ pub(super) struct DeploymentArgs {
 impl EvidenceArgs for DeploymentArgs {
     fn evidence(self) -> Result<Evidence, CliError> {
         if let Some(file) = &self.json.json {
-            return file.deployment().map(Evidence::Deployment);
+            return file.read::<Deployment>("a deployment").map(Evidence::from);
         }
-        Ok(Evidence::Deployment(Deployment {
-            service: self.service.unwrap_or_default(),
-            environment: self.environment.unwrap_or_default(),
+        Ok(Evidence::from(Deployment {
+            service: required(self.service, "--service")?,
+            environment: required(self.environment, "--environment")?,
             artifacts: self.artifacts.artifacts()?,
-            outcome: self.outcome.unwrap_or_default().into(),
-            action: self.action.unwrap_or_default().into(),
+            outcome: required(self.outcome, "--outcome")?,
+            action: self.action,
             change_ids: self.change_ids,
-            deployer: self.deployer.actor(),
+            deployer: required(self.deployer.actor(), "--deployer")?,
             revision: self.revision.revision(),
-            started_at: self.started_at.map(timestamp),
-            finished_at: self.finished_at.map(timestamp),
-            rollback_of: self.rollback_of.unwrap_or_default(),
-            comment: self.comment.unwrap_or_default(),
+            started_at: self.started_at,
+            finished_at: self.finished_at,
+            rollback_of: self.rollback_of,
+            comment: self.comment,
+            bypassed_controls: self.bypassed_controls,
         }))
     }
 }

@@ -10,16 +10,13 @@ use std::{
 use serde::de::DeserializeOwned;
 
 use super::super::{args, error::CliError};
-use crate::{
-    evidence,
-    ledger::payload::PAYLOAD_BYTES_MAX,
-    service::proto::{Approval, Change, Deployment, TestRun},
-};
+use crate::ledger::payload::PAYLOAD_BYTES_MAX;
 
 /// Where the evidence comes from, if not from flags.
 #[derive(Debug, clap::Args)]
 pub(super) struct JsonArgs {
-    /// Take what happened from a JSON object with the fields of the API, in place of the flags under
+    /// Take what happened from a JSON object with the fields of the API and words as in the flags,
+    /// in place of the flags under
     /// "What happened"; - for standard input
     #[arg(long, value_name = "FILE|-")]
     pub(super) json: Option<JsonFile>,
@@ -38,34 +35,14 @@ impl FromStr for JsonFile {
 }
 
 impl JsonFile {
-    /// Reads a change.
-    pub(super) fn change(&self) -> Result<Change, CliError> {
-        self.read::<evidence::Change, _>("a change")
-    }
-
-    /// Reads an approval.
-    pub(super) fn approval(&self) -> Result<Approval, CliError> {
-        self.read::<evidence::Approval, _>("an approval")
-    }
-
-    /// Reads a test run.
-    pub(super) fn test_run(&self) -> Result<TestRun, CliError> {
-        self.read::<evidence::TestRun, _>("a test run")
-    }
-
-    /// Reads a deployment.
-    pub(super) fn deployment(&self) -> Result<Deployment, CliError> {
-        self.read::<evidence::Deployment, _>("a deployment")
-    }
-
-    fn read<E: DeserializeOwned, M: From<E>>(&self, what: &str) -> Result<M, CliError> {
+    /// Reads the evidence of one kind.
+    pub(super) fn read<E: DeserializeOwned>(&self, what: &str) -> Result<E, CliError> {
         let json = read(&self.0)?;
-        let evidence: E = serde_json::from_slice(&json).map_err(|error| {
+        serde_json::from_slice(&json).map_err(|error| {
             CliError::failed(format!("{} is not {what}", shown(&self.0)))
                 .because(error)
                 .with_help("`exhibit record --help` names the kinds, and their flags are the fields' names")
-        })?;
-        Ok(evidence.into())
+        })
     }
 }
 

@@ -7,11 +7,9 @@ use super::{
     ABOUT,
 };
 use crate::{
+    evidence::{Evidence, Link, PostedEvent},
     ledger::position::UnixNanos,
-    service::proto::{Event, Link, event::Evidence},
 };
-
-const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
 /// What every event has.
 #[derive(Debug, clap::Args)]
@@ -38,37 +36,21 @@ pub(super) struct EventArgs {
 
 impl EventArgs {
     /// The event.
-    pub(super) fn event(self, evidence: Evidence) -> Result<Event, CliError> {
+    pub(super) fn event(self, evidence: Evidence) -> Result<PostedEvent, CliError> {
         let event_id = match self.event_id {
             Some(id) => id,
             None => RandomId::fresh()?.to_string(),
         };
-        Ok(Event {
+        Ok(PostedEvent {
             source: self.source,
             event_id,
-            subject: self.subject.unwrap_or_default(),
-            occurred_at: self.occurred_at.map(timestamp),
-            source_sequence: self.source_sequence.unwrap_or(0),
+            subject: self.subject,
+            occurred_at: self.occurred_at,
+            source_sequence: self.source_sequence,
             links: self.links,
-            evidence: Some(evidence),
+            evidence,
         })
     }
-}
-
-/// A time, as the messages have it.
-pub(super) fn timestamp(time: UnixNanos) -> prost_types::Timestamp {
-    let nanos = time.value();
-    prost_types::Timestamp {
-        seconds: i64::try_from(nanos / NANOS_PER_SECOND).unwrap_or(i64::MAX),
-        nanos: i32::try_from(nanos % NANOS_PER_SECOND).unwrap_or(0),
-    }
-}
-
-/// A time of the messages, as the ledger has it.
-pub(super) fn nanos(time: prost_types::Timestamp) -> UnixNanos {
-    let seconds = u64::try_from(time.seconds).unwrap_or(0);
-    let nanos = u64::try_from(time.nanos).unwrap_or(0);
-    UnixNanos::new(seconds.saturating_mul(NANOS_PER_SECOND).saturating_add(nanos))
 }
 
 fn link(value: &str) -> Result<Link, String> {
@@ -123,11 +105,5 @@ mod tests {
         assert_eq!(&text[14..15], "4");
         assert!(matches!(&text[19..20], "8" | "9" | "a" | "b"));
         assert_ne!(text, other.to_string());
-    }
-
-    #[test]
-    fn times_keep_their_nanoseconds() {
-        let time = timestamp(UnixNanos::new(1_700_000_000_123_456_789));
-        assert_eq!((time.seconds, time.nanos), (1_700_000_000, 123_456_789));
     }
 }

@@ -4,7 +4,7 @@
 //! the sending of it, is in [`event`] and [`send`]. A `--json` file takes the place of a kind's own flags.
 
 use super::{error::CliError, exit::Exit, output::Output};
-use crate::service::proto::event::Evidence;
+use crate::evidence::Evidence;
 
 mod actor;
 mod approval;
@@ -57,10 +57,20 @@ struct Post<T: clap::Args> {
     save: SaveArgs,
 }
 
-/// A kind's flags, which make its message.
+/// A kind's flags, which make its evidence.
 trait EvidenceArgs: clap::Args {
-    /// The message.
+    /// What happened.
     fn evidence(self) -> Result<Evidence, CliError>;
+}
+
+/// A value that clap has seen to: it is required unless a file takes its place.
+fn required<T>(value: Option<T>, flag: &str) -> Result<T, CliError> {
+    value.ok_or_else(|| {
+        CliError::usage(
+            format!("{flag} is missing"),
+            "give it, or take what happened from a file with --json",
+        )
+    })
 }
 
 impl Record {

@@ -1,7 +1,7 @@
 //! Flags about commits.
 
 use super::{super::args, EVIDENCE};
-use crate::service::proto::Revision;
+use crate::evidence::Revision;
 
 /// One commit.
 #[derive(Debug, clap::Args)]
@@ -54,9 +54,9 @@ impl RevisionsArgs {
 impl PlaceArgs {
     fn at(&self, commit: String) -> Revision {
         Revision {
-            repository: self.repository.clone().unwrap_or_default(),
+            repository: self.repository.clone(),
             commit,
-            r#ref: self.reference.clone().unwrap_or_default(),
+            reference: self.reference.clone(),
         }
     }
 }

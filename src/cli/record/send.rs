@@ -14,13 +14,17 @@ use super::super::{
     pack_file::{NewFile, Replace},
 };
 use crate::{
+    evidence::PostedEvent,
     ledger::{
         hash::LeafHash,
         note::VerifierKey,
         position::UnixNanos,
         receipt::{Receipt, ReceiptError},
     },
-    service::proto::{AppendRequest, AppendResponse, Event},
+    service::{
+        convert::{posted_to_proto, time_from_proto},
+        proto::{AppendRequest, AppendResponse},
+    },
 };
 
 /// What becomes of a receipt.
@@ -71,15 +75,18 @@ fn untrusted(source: ReceiptError) -> CliError {
 /// Sends an event, saves its receipt and prints where it stands.
 pub(super) fn send(
     server: &ServerUrl,
-    event: Event,
+    event: PostedEvent,
     save: &SaveArgs,
     output: &mut Output,
 ) -> Result<Exit, CliError> {
     let file = save.open()?;
     let (source, event_id) = (event.source.clone(), event.event_id.clone());
+    let request = AppendRequest {
+        event: Some(posted_to_proto(event)),
+    };
     let mut session = Session::open(server)?;
     let answer = session
-        .call(async |client| client.append(AppendRequest { event: Some(event) }).await)
+        .call(async |client| client.append(request).await)
         .inspect_err(|_| super::super::error::say("note", format!("the event id was {event_id}")))?;
     let told = Told::read(source, event_id, answer, save.receipt.clone())?;
     if let Some(mut file) = file {
@@ -125,8 +132,8 @@ impl Told {
             index: recorded.index,
             recorded_at: recorded
                 .recorded_at
-                .map(super::event::nanos)
-                .unwrap_or_default(),
+                .and_then(|time| time_from_proto(time, "recorded_at").ok())
+                .ok_or_else(odd)?,
             leaf_hash: LeafHash::from_bytes(leaf),
             tree_size: recorded.tree_size,
             duplicate: recorded.duplicate,

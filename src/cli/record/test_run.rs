@@ -4,17 +4,16 @@ use std::path::PathBuf;
 
 use super::{
     super::{args, error::CliError},
-    EVIDENCE, EvidenceArgs,
+    EVIDENCE, EvidenceArgs, required,
     actor::TriggeredByArgs,
     artifact::{self, ArtifactArgs},
     choice,
     document::JsonArgs,
-    event::timestamp,
     revision::RevisionArgs,
 };
 use crate::{
     ledger::position::UnixNanos,
-    service::proto::{Artifact, Outcome, TestRun, TestTotals, event::Evidence},
+    evidence::{Artifact, Outcome, TestRun, TestTotals, Evidence},
 };
 
 /// Record that tests ran, on which artifact, and how they ended
@@ -112,24 +111,24 @@ impl TotalsArgs {
 impl EvidenceArgs for TestRunArgs {
     fn evidence(self) -> Result<Evidence, CliError> {
         if let Some(file) = &self.json.json {
-            return file.test_run().map(Evidence::TestRun);
+            return file.read::<TestRun>("a test run").map(Evidence::from);
         }
-        Ok(Evidence::TestRun(TestRun {
-            suite: self.suite.unwrap_or_default(),
-            kind: self.kind.unwrap_or_default(),
-            outcome: self.outcome.unwrap_or_default().into(),
+        Ok(Evidence::from(TestRun {
+            suite: required(self.suite, "--suite")?,
+            kind: self.kind,
+            outcome: required(self.outcome, "--outcome")?,
             artifacts: self.artifacts.artifacts()?,
             revision: self.revision.revision(),
-            environment: self.environment.unwrap_or_default(),
+            environment: self.environment,
             totals: self.totals.totals(),
-            started_at: self.started_at.map(timestamp),
-            finished_at: self.finished_at.map(timestamp),
-            tool: self.tool.unwrap_or_default(),
+            started_at: self.started_at,
+            finished_at: self.finished_at,
+            tool: self.tool,
             reports: artifact::with_files(self.reports, &self.report_files)?,
             change_ids: self.change_ids,
             triggered_by: self.triggered_by.actor(),
-            comment: self.comment.unwrap_or_default(),
-            attempt: self.attempt.unwrap_or(0),
+            comment: self.comment,
+            attempt: self.attempt,
         }))
     }
 }
