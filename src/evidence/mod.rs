@@ -24,6 +24,8 @@ mod nouns;
 mod posted;
 mod stored;
 mod test_run;
+#[cfg(test)]
+mod tests;
 mod time;
 mod words;
 
