@@ -160,6 +160,20 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// What the entry took from its event.
+    pub fn fields(&self) -> EntryFields<'a> {
+        EntryFields {
+            occurred_at: self.occurred_at,
+            source_sequence: self.source_sequence,
+            commitment: self.commitment,
+            event_type: self.event_type,
+            source: self.source,
+            event_id: self.event_id,
+            subject: self.subject,
+            producer: self.producer,
+        }
+    }
+
     /// Reads an entry from exactly its bytes.
     ///
     /// # Errors

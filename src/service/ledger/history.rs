@@ -10,13 +10,8 @@ use super::{
     stored::OpenBatch,
 };
 use crate::ledger::{
-    entry::Entry,
-    event::Event,
-    hash::LeafHash,
-    payload::decode_parts,
-    position::EntryIndex,
-    receipt::Receipt,
-    tree::prove_inclusion,
+    entry::Entry, event::Event, hash::LeafHash, payload::decode_parts, position::EntryIndex,
+    receipt::Receipt, tree::prove_inclusion,
 };
 
 /// Batches that are kept open: a client that sends a whole stream again asks for one batch many times.
@@ -59,9 +54,9 @@ impl History {
             if (entry.source, entry.event_id) != (fields.source, fields.event_id) {
                 continue;
             }
-            let (parts, _) = decode_parts(payload)
-                .map_err(|_| unreadable(&ReadError::Malformed(index)))?;
-            if !event.says_the_same(fields_of(&entry), &parts) {
+            let (parts, _) =
+                decode_parts(payload).map_err(|_| unreadable(&ReadError::Malformed(index)))?;
+            if !event.says_the_same(entry.fields(), &parts) {
                 return Ok(Some(Decision::Taken(index)));
             }
             let recorded = self.recorded(&batch, bytes, &entry, want_receipt)?;

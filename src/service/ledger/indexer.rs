@@ -72,7 +72,11 @@ impl Indexer {
     fn apply(&self, sealed: &Sealed) -> bool {
         let batch = &sealed.batch;
         let entries: Vec<&[u8]> = batch.entries.iter().map(Vec::as_slice).collect();
-        match self.shared.index.apply(batch.first, &entries, &batch.leaves) {
+        match self
+            .shared
+            .index
+            .apply(batch.first, &entries, &batch.leaves)
+        {
             Ok(()) => {
                 self.shared.indexed.reach(sealed.size().value());
                 true

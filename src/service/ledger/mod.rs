@@ -68,16 +68,14 @@ use self::{
     indexer::Indexer,
     progress::Progress,
     queue::{Queue, Submission},
-    recovery::Recovered,
+    recovery::{Place, Recovered},
     sealed::Sealed,
     sequencer::Sequencer,
     stop::Stop,
 };
 use crate::{
-    ledger::{
-        checkpoint::SignedCheckpoint, event::Event, note::KeyName, position::TreeSize,
-    },
-    store::{directory::DataDirectory, index::Index, journal::JournalReader},
+    ledger::{checkpoint::SignedCheckpoint, event::Event, note::KeyName, position::TreeSize},
+    store::{directory::DataDirectory, disk::FsDisk, index::Index, journal::JournalReader},
 };
 
 pub use self::{
@@ -134,8 +132,18 @@ impl Ledger {
         directory: &DataDirectory,
         options: LedgerOptions,
     ) -> Result<(Self, Opened), LedgerError> {
+        let place = Place {
+            disk: Arc::new(FsDisk),
+            directory: directory.path().to_owned(),
+            index: directory.index_path(),
+            key: directory.signing_key()?,
+        };
+        Self::open_at(place, options)
+    }
+
+    fn open_at(place: Place, options: LedgerOptions) -> Result<(Self, Opened), LedgerError> {
         let options = options.within_limits();
-        let recovered = recovery::recover(directory, &options)?;
+        let recovered = recovery::recover(place, &options)?;
         let opened = recovered.opened.clone();
         Ok((Self::start(recovered, options)?, opened))
     }
@@ -155,10 +163,7 @@ impl Ledger {
 
     /// Records events in their order, waiting for room in the queue, and answers when each is durable or refused.
     /// The answers stand in the order of the events.
-    pub async fn append_many(
-        &self,
-        postings: Vec<Posting>,
-    ) -> Vec<Result<Recorded, AppendError>> {
+    pub async fn append_many(&self, postings: Vec<Posting>) -> Vec<Result<Recorded, AppendError>> {
         self.post(postings).await.answers().await
     }
 
@@ -297,7 +302,12 @@ impl Ledger {
 
 impl Shared {
     fn checkpoint(&self) -> Arc<SignedCheckpoint> {
-        Arc::clone(&self.checkpoint.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(
+            &self
+                .checkpoint
+                .read()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
     }
 
     /// Lets a checkpoint out: what it covers is durable.
@@ -349,7 +359,7 @@ fn spawn(
             let _guard = guard;
             work();
         })
-        .map_err(LedgerError::Thread)
+        .map_err(LedgerError::System)
 }
 
 /// Stops the ledger when its thread panics, and says that the thread will move nothing any more.

@@ -228,4 +228,3 @@ impl Shared {
 
 /// How many candidates of 256 neighbours make it worth reading their whole batch.
 const DENSE: usize = 8;
-

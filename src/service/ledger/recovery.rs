@@ -4,10 +4,7 @@
 //! last checkpoint signs; if not, it is emptied and rebuilt once. Whatever disagrees after that is the journal's
 //! own, and nothing starts: the entry is named, and nothing is changed.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::PathBuf, sync::Arc};
 
 use super::options::LedgerOptions;
 use crate::{
@@ -21,7 +18,7 @@ use crate::{
         tree::Frontier,
     },
     store::{
-        directory::{DataDirectory, DirectoryError},
+        directory::DirectoryError,
         disk::Disk,
         index::{Index, IndexError},
         journal::{Journal, JournalError, JournalReader, RawBatch, Recovery},
@@ -65,7 +62,9 @@ pub enum LedgerError {
         error: MalformedBundle,
     },
     /// The last checkpoint is not signed by the key of the data directory.
-    #[error("{0}: the key in the data directory is not the one that signed the ledger; restore the right one")]
+    #[error(
+        "{0}: the key in the data directory is not the one that signed the ledger; restore the right one"
+    )]
     OtherKey(CheckpointError),
     /// The system has no random bytes or no thread to give.
     #[error("the system refused what a ledger needs: {0}")]
@@ -169,15 +168,12 @@ fn agree(
 ) -> Result<(State, u64, Option<String>), LedgerError> {
     let had = index.size();
     let rebuild = match take_up(index, reader, signed) {
-        Ok(mut state) => {
-            let caught_up = catch_up(&mut state, index, reader)?;
-            match check_root(&state.checkpoint(), signed) {
-                Ok(()) => return Ok((state, caught_up, None)),
-                // From an empty index the state is the journal's own.
-                Err(error) if had == TreeSize::EMPTY => return Err(error),
-                Err(error) => error.to_string(),
-            }
-        }
+        Ok(mut state) => match catch_up(&mut state, index, reader, signed) {
+            Ok(caught_up) => return Ok((state, caught_up, None)),
+            // A wrong root may be the index's fault; from an empty index it is the journal's own.
+            Err(error @ LedgerError::Root { .. }) if had > TreeSize::EMPTY => error.to_string(),
+            Err(error) => return Err(error),
+        },
         Err(Unusable::Index(reason)) => reason,
         Err(Unusable::Ledger(error)) => return Err(*error),
     };
@@ -187,8 +183,7 @@ fn agree(
     );
     index.reset()?;
     let mut state = State::new(signed.origin.clone());
-    let caught_up = catch_up(&mut state, index, reader)?;
-    check_root(&state.checkpoint(), signed)?;
+    let caught_up = catch_up(&mut state, index, reader, signed)?;
     Ok((state, caught_up, Some(rebuild)))
 }
 
@@ -201,11 +196,7 @@ enum Unusable {
 }
 
 /// The state where the index ends: its tree, and the journal's entry there.
-fn take_up(
-    index: &Index,
-    reader: &JournalReader,
-    signed: &Checkpoint,
-) -> Result<State, Unusable> {
+fn take_up(index: &Index, reader: &JournalReader, signed: &Checkpoint) -> Result<State, Unusable> {
     let ledger = |error: LedgerError| Unusable::Ledger(Box::new(error));
     let size = index.size();
     if size > signed.size {
@@ -220,21 +211,24 @@ fn take_up(
         .map(|last| reader.entry_alone(last))
         .transpose()
         .map_err(|error| ledger(error.into()))?;
-    let tree =
-        Frontier::read(index, size).map_err(|error| Unusable::Index(error.to_string()))?;
-    State::resume(signed.origin.clone(), tree, last.as_deref()).map_err(|error| ledger(error.into()))
+    let tree = Frontier::read(index, size).map_err(|error| Unusable::Index(error.to_string()))?;
+    State::resume(signed.origin.clone(), tree, last.as_deref())
+        .map_err(|error| ledger(error.into()))
 }
 
-/// Replays the journal's entries from where the state ends, into state and index, and counts them.
+/// Replays the journal's entries from where the state ends, into state and index, and counts them. The end has the
+/// signed root.
 fn catch_up(
     state: &mut State,
     index: &Index,
     reader: &JournalReader,
+    signed: &Checkpoint,
 ) -> Result<u64, LedgerError> {
     let from = state.size();
     for batch in reader.raw_batches(from.next_index()) {
         replay(state, index, &batch?)?;
     }
+    check_root(&state.checkpoint(), signed)?;
     Ok(state.size().value().saturating_sub(from.value()))
 }
 
@@ -257,10 +251,7 @@ fn replay(state: &mut State, index: &Index, batch: &RawBatch) -> Result<(), Ledg
         .map(|entry| state.replay(entry))
         .collect::<Result<Vec<LeafHash>, _>>()?;
     let checkpoint = batch.checkpoint().map_err(JournalError::from)?;
-    // A state taken up from a wrong index is found out at the end; one from the beginning, here.
-    if index.size() == TreeSize::EMPTY || known == 0 {
-        check_root(&state.checkpoint(), checkpoint.checkpoint())?;
-    }
+    check_root(&state.checkpoint(), checkpoint.checkpoint())?;
     Ok(index.apply(first, entries, &leaves)?)
 }
 
@@ -274,4 +265,3 @@ fn check_root(ours: &Checkpoint, signed: &Checkpoint) -> Result<(), LedgerError>
         signed: signed.root,
     })
 }
-

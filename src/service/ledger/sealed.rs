@@ -126,9 +126,7 @@ impl BatchNodes {
 
     fn completed(&self, at: NodeAt) -> Option<NodeHash> {
         let (first, nodes) = self.levels.get(length(u64::from(at.level)))?;
-        nodes
-            .get(length(at.index.checked_sub(*first)?))
-            .copied()
+        nodes.get(length(at.index.checked_sub(*first)?)).copied()
     }
 
     /// The frontier has a subtree of a level where the size has that bit, and it is the last whole one there.

@@ -78,4 +78,3 @@ impl OpenBatch {
         self.places.get(length(number))
     }
 }
-

@@ -1,0 +1,109 @@
+//! The ledger as the place where events go.
+
+use tonic::Status;
+
+use super::{
+    errors::{
+        RETRY_AFTER, Reason, invalid_fields, refusal, refusal_about, retry_later, shutting_down,
+    },
+    sink::{Receipted, Sink},
+};
+use crate::{
+    ledger::position::UnixNanos,
+    service::{
+        convert,
+        ledger::{AppendError, Ledger, Pending, Posting, Recorded},
+        proto,
+    },
+};
+
+/// Who posts, as long as nobody is asked who they are.
+pub const PRODUCER: &str = "anonymous";
+
+/// Posts into a ledger.
+#[derive(Clone)]
+pub(super) struct LedgerSink(pub(super) Ledger);
+
+impl Sink for LedgerSink {
+    type Posting = Posting;
+    type Pending = Pending;
+
+    fn read(&self, event: proto::Event, want_receipt: bool) -> Result<Posting, Status> {
+        match convert::event(event, PRODUCER, UnixNanos::now()) {
+            Ok(event) => Ok(Posting {
+                event,
+                want_receipt,
+            }),
+            Err(violations) => Err(invalid_fields(
+                violations
+                    .into_iter()
+                    .map(|violation| (format!("event.{}", violation.field), violation.problem))
+                    .collect(),
+            )),
+        }
+    }
+
+    fn bytes_of(posting: &Posting) -> usize {
+        posting.event.payload_bytes()
+    }
+
+    fn try_post(&self, posting: Posting) -> Result<Pending, Status> {
+        self.0.try_post(posting).map_err(|error| refused(&error))
+    }
+
+    async fn post(&self, postings: Vec<Posting>) -> Pending {
+        self.0.post(postings).await
+    }
+
+    async fn answers(pending: Pending) -> Vec<Result<Receipted, Status>> {
+        let answers = pending.answers().await.into_iter();
+        answers
+            .map(|answer| answer.map(receipted).map_err(|error| refused(&error)))
+            .collect()
+    }
+}
+
+fn receipted(recorded: Recorded) -> Receipted {
+    let receipt = recorded
+        .receipt
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    Receipted {
+        recorded: proto::Recorded {
+            index: recorded.index.value(),
+            recorded_at: Some(timestamp(recorded.recorded_at)),
+            leaf_hash: recorded.leaf_hash.as_bytes().to_vec().into(),
+            tree_size: recorded.tree_size.value(),
+            duplicate: recorded.duplicate,
+        },
+        receipt,
+    }
+}
+
+/// A time as the API has it. A ledger's time is within its range.
+fn timestamp(time: UnixNanos) -> prost_types::Timestamp {
+    const SECOND: u64 = 1_000_000_000;
+    let part = |value: Option<u64>| value.unwrap_or_default();
+    prost_types::Timestamp {
+        seconds: i64::try_from(part(time.value().checked_div(SECOND))).unwrap_or(i64::MAX),
+        nanos: i32::try_from(part(time.value().checked_rem(SECOND))).unwrap_or_default(),
+    }
+}
+
+fn refused(error: &AppendError) -> Status {
+    let told = error.to_string();
+    match error {
+        AppendError::QueueFull { retry_after } => {
+            retry_later(Reason::QueueFull, told, *retry_after)
+        }
+        AppendError::AlreadyExists { index } => {
+            refusal_about(Reason::EventIdReused, told, [("index", index.to_string())])
+        }
+        AppendError::NotKnownToBeStored => {
+            retry_later(Reason::NotKnownToBeStored, told, RETRY_AFTER)
+        }
+        AppendError::Stopped(_) => refusal(Reason::LedgerStopped, told),
+        AppendError::ShuttingDown => shutting_down(),
+    }
+}
