@@ -17,9 +17,9 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Counts entries.
-    pub(super) fn entries(total: Option<u64>) -> Self {
-        Self::new(total, "{pos} of {len} entries", "{pos} entries")
+    /// Counts entries of a total that [`Progress::set_of`] gives.
+    pub(super) fn entries() -> Self {
+        Self::new(Some(0), "{human_pos} of {human_len} entries", "{human_pos} entries")
     }
 
     /// Counts bytes.
@@ -51,9 +51,10 @@ impl Progress {
         self.bar.set_position(position);
     }
 
-    /// Goes on by so many.
-    pub(super) fn advance(&self, by: u64) {
-        self.set(self.bar.position().saturating_add(by));
+    /// Goes to a position of a total.
+    pub(super) fn set_of(&self, position: u64, total: u64) {
+        self.bar.set_length(total);
+        self.set(position);
     }
 }
 
