@@ -125,7 +125,8 @@ pub(super) fn recover(place: Place, options: &LedgerOptions) -> Result<Recovered
     let index = Index::open(&index, origin)?;
     let (state, caught_up, rebuilt) = agree(&index, &reader, checkpoint.checkpoint())?;
     let mut identity_key = [0; 32];
-    getrandom::fill(&mut identity_key).map_err(|error| LedgerError::System(error.into()))?;
+    getrandom::fill(&mut identity_key)
+        .map_err(|error| LedgerError::System(std::io::Error::other(error.to_string())))?;
     Ok(Recovered {
         disk,
         directory,
