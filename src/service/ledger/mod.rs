@@ -74,7 +74,12 @@ use self::{
     stop::Stop,
 };
 use crate::{
-    ledger::{checkpoint::SignedCheckpoint, event::Event, note::{KeyName, VerifierKey}, position::TreeSize},
+    ledger::{
+        checkpoint::SignedCheckpoint,
+        event::Event,
+        note::{KeyName, VerifierKey},
+        position::TreeSize,
+    },
     store::{directory::DataDirectory, disk::FsDisk, index::Index, journal::JournalReader},
 };
 
