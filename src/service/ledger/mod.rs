@@ -219,7 +219,8 @@ impl Ledger {
     }
 
     /// Shuts the ledger down: takes no more events, commits and answers what is queued, brings the index and the
-    /// checkpoint file up to it, and gives the lock back. Reading still works. A second call waits for the first.
+    /// checkpoint file up to it, and gives the journal's lock back. Reading still works, and keeps the index open
+    /// until the last handle is gone. A second call waits for the first.
     pub async fn shutdown(&self) {
         let ledger = self.clone();
         // The only error is a panic of the closure, and the threads' own panics have been reported.

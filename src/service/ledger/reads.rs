@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::{Ledger, Shared, stored::OpenBatch};
+use super::{Ledger, Shared, stop::StopReason, stored::OpenBatch};
 use crate::{
     ledger::{
         checkpoint::SignedCheckpoint,
@@ -179,10 +179,12 @@ impl Shared {
     }
 
     fn wait_for_index(&self, size: TreeSize) -> Result<(), ReadError> {
-        if self.indexed.wait_for(size.value()) {
-            Ok(())
-        } else {
-            Err(ReadError::IndexStopped)
+        let has_it = self.indexed.wait_for(size.value());
+        match self.stop.reason() {
+            // Some of it may be gone, and at the end all of it is.
+            Some(StopReason::Index(_)) => Err(ReadError::IndexStopped),
+            _ if has_it => Ok(()),
+            _ => Err(ReadError::IndexStopped),
         }
     }
 
