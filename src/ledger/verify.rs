@@ -273,6 +273,7 @@ pub struct LedgerCheck {
     /// A jump forward that the next entry will tell apart: missing entries, or ones out of order.
     jump: Option<(EntryIndex, EntryIndex)>,
     tree: Option<Frontier>,
+    misplaced: bool,
     findings: Findings,
     counts: Counts,
 }
@@ -315,6 +316,7 @@ impl LedgerCheck {
             genesis: ChainHash::genesis(origin),
             jump: None,
             tree: (first == EntryIndex::default()).then(Frontier::new),
+            misplaced: false,
             findings: Findings::default(),
             counts: Counts::default(),
         }
@@ -364,6 +366,11 @@ impl LedgerCheck {
         &self.counts
     }
 
+    /// Whether an entry so far was missing, put in, repeated or out of order.
+    pub fn has_misplaced(&self) -> bool {
+        self.misplaced || self.jump.is_some()
+    }
+
     /// Adds what was found elsewhere.
     pub fn report(&mut self, finding: Finding) {
         self.findings.push(finding);
@@ -379,7 +386,8 @@ impl LedgerCheck {
         self.settle_jump(Some(line.index));
         let in_place = line.index == self.expected;
         if !in_place {
-            self.misplaced(line);
+            self.misplaced = true;
+            self.place_wrongly(line);
         }
         match self.end {
             Some(end) => {
@@ -426,7 +434,7 @@ impl LedgerCheck {
     }
 
     /// An entry says another index than its place: tells what that means.
-    fn misplaced(&mut self, line: &Line) {
+    fn place_wrongly(&mut self, line: &Line) {
         let (expected, found) = (self.expected, line.index);
         if found > expected {
             self.jump = Some((expected, found));
