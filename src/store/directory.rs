@@ -1,1 +1,342 @@
 //! The data directory: what lies where, its key, its format version.
+//!
+//! | name | what it is | trusted |
+//! | --- | --- | --- |
+//! | `format` | `exhibit-data/1`: the version of this layout; put in place last, so where it is, everything is | yes |
+//! | `exhibit.toml` | settings, for the operator to edit | yes |
+//! | `log.key` | the signing key, readable by its owner alone | yes |
+//! | `log.vkey` | its public half; its name is the origin | yes |
+//! | `journal/` | the truth, see [`crate::store::journal`] | as far as it verifies |
+//! | `checkpoint` | the last checkpoint that was published | as far as it verifies |
+//! | `index/` | derived from the journal; may be deleted while nothing runs | no |
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use zeroize::Zeroizing;
+
+use crate::ledger::{
+    checkpoint::SignedCheckpoint,
+    note::{KeyName, NoteError, SigningKey, VerifierKey},
+};
+
+use super::{
+    disk::{Disk as _, FsDisk},
+    journal::{
+        Journal, JournalError, JournalOptions, JournalReader, publish_checkpoint,
+        published_checkpoint,
+    },
+};
+
+/// The version of the layout that this program writes, and the only one it reads.
+pub const DIRECTORY_VERSION: u32 = 1;
+
+const FORMAT: &str = "format";
+/// Has the content of `format`, until everything else is in place and it is renamed.
+const UNFINISHED: &str = "format.unfinished";
+const FORMAT_PREFIX: &str = "exhibit-data/";
+const CONFIG: &str = "exhibit.toml";
+const KEY: &str = "log.key";
+const VERIFIER_KEY: &str = "log.vkey";
+const INDEX: &str = "index";
+
+/// A directory that holds one ledger.
+#[derive(Debug, Clone)]
+pub struct DataDirectory {
+    path: PathBuf,
+    verifier: VerifierKey,
+}
+
+/// Why a data directory can't be made or opened.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectoryError {
+    /// The system failed an operation.
+    #[error("could not {action} {}: {source}", .path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There is a ledger already.
+    #[error("{} holds a ledger already, which is never overwritten; choose another directory", .0.display())]
+    Exists(PathBuf),
+    /// Something else is in the directory.
+    #[error("{} is not empty; choose a new or an empty directory", .0.display())]
+    NotEmpty(PathBuf),
+    /// Not what `exhibit init` makes.
+    #[error("{} is not a data directory; `exhibit init` makes one", .0.display())]
+    NotADataDirectory(PathBuf),
+    /// `exhibit init` did not come to its end.
+    #[error("{} was not made to the end, and holds no entry; run `exhibit init` on it again", .0.display())]
+    Unfinished(PathBuf),
+    /// Written by a later version of this program.
+    #[error("{} has layout {found:?}, and this program reads {FORMAT_PREFIX}{DIRECTORY_VERSION}; use a newer exhibit", .path.display())]
+    OtherFormat {
+        /// The directory.
+        path: PathBuf,
+        /// What its `format` says.
+        found: String,
+    },
+    /// A key file does not hold a key.
+    #[error("{} does not hold a key: {error}; restore it from a copy", .path.display())]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: NoteError,
+    },
+    /// The signing key is not the one that the verifier key belongs to.
+    #[error("{} is the key {found}, and {VERIFIER_KEY} says {expected}; put the ledger's own key back", .path.display())]
+    OtherKey {
+        /// The key file.
+        path: PathBuf,
+        /// The key the directory is of.
+        expected: Box<VerifierKey>,
+        /// The public half of the key that is there.
+        found: Box<VerifierKey>,
+    },
+    /// Others than its owner may read or write the signing key.
+    #[error("{path} may be read or written by others (mode {mode:03o}); run `chmod 600 {path}`, and if anyone may have copied it, begin a new ledger", path = .path.display())]
+    KeyExposed {
+        /// The key file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The journal in it.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+impl DataDirectory {
+    /// Makes a new ledger, named as its key: settings, keys and an empty journal. The directory may be there if it is
+    /// empty. When this is interrupted, calling it again makes a fresh start.
+    ///
+    /// # Errors
+    /// When there is anything in the directory already, or the disk fails.
+    pub fn create(path: &Path, key: &SigningKey, config: &str) -> Result<Self, DirectoryError> {
+        make_private_directory(path).during("make", path)?;
+        let mut names = FsDisk.list(path).during("list", path)?;
+        if names.iter().any(|name| name == FORMAT) {
+            return Err(DirectoryError::Exists(path.to_owned()));
+        }
+        names.retain(|name| name != UNFINISHED);
+        let unfinished = path.join(UNFINISHED);
+        if !names.is_empty() && !unfinished.exists() {
+            return Err(DirectoryError::NotEmpty(path.to_owned()));
+        }
+        let format = format!("{FORMAT_PREFIX}{DIRECTORY_VERSION}\n");
+        write_file(&unfinished, format.as_bytes(), 0o644)?;
+        sync_directory(path)?;
+        write_file(&path.join(KEY), secret(key).as_bytes(), 0o600)?;
+        let verifier = format!("{}\n", key.verifier());
+        write_file(&path.join(VERIFIER_KEY), verifier.as_bytes(), 0o644)?;
+        write_file(&path.join(CONFIG), config.as_bytes(), 0o644)?;
+        let origin = key.verifier().name();
+        Journal::create(Arc::new(FsDisk), path, origin, JournalOptions::default())?;
+        sync_directory(path)?;
+        fs::rename(&unfinished, path.join(FORMAT)).during("finish", path)?;
+        sync_directory(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            verifier: key.verifier().clone(),
+        })
+    }
+
+    /// Opens a data directory: its format and its verifier key are read, and nothing else.
+    ///
+    /// # Errors
+    /// When it is not a data directory, is one of another version, or its verifier key can't be read.
+    pub fn open(path: &Path) -> Result<Self, DirectoryError> {
+        check_format(path)?;
+        let file = path.join(VERIFIER_KEY);
+        let text = fs::read_to_string(&file).during("read", &file)?;
+        let verifier = text
+            .trim_end()
+            .parse()
+            .map_err(|error| DirectoryError::Key { path: file, error })?;
+        Ok(Self {
+            path: path.to_owned(),
+            verifier,
+        })
+    }
+
+    /// Reads the signing key.
+    ///
+    /// # Errors
+    /// When others may read or write the file, or it holds another ledger's key or none.
+    pub fn signing_key(&self) -> Result<SigningKey, DirectoryError> {
+        let path = self.path.join(KEY);
+        refuse_exposed(&path)?;
+        let text = Zeroizing::new(fs::read_to_string(&path).during("read", &path)?);
+        let key: SigningKey = match text.trim_end().parse() {
+            Ok(key) => key,
+            Err(error) => return Err(DirectoryError::Key { path, error }),
+        };
+        if *key.verifier() != self.verifier {
+            return Err(DirectoryError::OtherKey {
+                path,
+                expected: Box::new(self.verifier.clone()),
+                found: Box::new(key.verifier().clone()),
+            });
+        }
+        Ok(key)
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The ledger's name.
+    pub fn origin(&self) -> &KeyName {
+        self.verifier.name()
+    }
+
+    /// The key that the ledger's signatures verify with.
+    pub fn verifier(&self) -> &VerifierKey {
+        &self.verifier
+    }
+
+    /// The settings file.
+    pub fn config_path(&self) -> PathBuf {
+        self.path.join(CONFIG)
+    }
+
+    /// The directory of the index, which the index makes.
+    pub fn index_path(&self) -> PathBuf {
+        self.path.join(INDEX)
+    }
+
+    /// A reader of the journal that takes no lock and changes nothing.
+    ///
+    /// # Errors
+    /// As [`JournalReader::open`].
+    pub fn reader(&self) -> Result<JournalReader, JournalError> {
+        JournalReader::open(&self.path)
+    }
+
+    /// The published checkpoint, if one has been published. Its signature is not verified.
+    ///
+    /// # Errors
+    /// When it can't be read, or is not a checkpoint of this ledger.
+    pub fn published_checkpoint(&self) -> Result<Option<SignedCheckpoint>, JournalError> {
+        published_checkpoint(&FsDisk, &self.path, self.origin())
+    }
+
+    /// Replaces the published checkpoint with a committed one, whole or not at all.
+    ///
+    /// # Errors
+    /// When the disk fails; the old one is then still there.
+    pub fn publish_checkpoint(&self, checkpoint: &SignedCheckpoint) -> Result<(), JournalError> {
+        publish_checkpoint(&FsDisk, &self.path, checkpoint)
+    }
+}
+
+fn secret(key: &SigningKey) -> Zeroizing<String> {
+    Zeroizing::new(format!("{}\n", *key.to_secret_text()))
+}
+
+fn check_format(path: &Path) -> Result<(), DirectoryError> {
+    let file = path.join(FORMAT);
+    let found = match fs::read_to_string(&file) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(if path.join(UNFINISHED).exists() {
+                DirectoryError::Unfinished(path.to_owned())
+            } else {
+                DirectoryError::NotADataDirectory(path.to_owned())
+            });
+        }
+        Err(error) => return Err(error).during("read", &file),
+    };
+    let version = found.trim_end().strip_prefix(FORMAT_PREFIX);
+    if version == Some(&DIRECTORY_VERSION.to_string()) {
+        return Ok(());
+    }
+    Err(DirectoryError::OtherFormat {
+        path: path.to_owned(),
+        found: found.trim_end().chars().take(80).collect(),
+    })
+}
+
+/// Replaces a file's content, and makes it durable. The mode is set before the content is there.
+fn write_file(path: &Path, content: &[u8], mode: u32) -> Result<(), DirectoryError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(error).during("replace", path);
+        }
+        _ => {}
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    with_mode(&mut options, mode);
+    let mut file = options.open(path).during("create", path)?;
+    file.write_all(content).during("write", path)?;
+    file.sync_all().during("sync", path)
+}
+
+#[cfg(unix)]
+fn with_mode(options: &mut OpenOptions, mode: u32) {
+    std::os::unix::fs::OpenOptionsExt::mode(options, mode);
+}
+
+#[cfg(not(unix))]
+fn with_mode(_options: &mut OpenOptions, _mode: u32) {}
+
+/// Makes the directory for its owner alone: it will hold payloads and a key. One that is there stays as it is.
+fn make_private_directory(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+#[cfg(unix)]
+fn refuse_exposed(path: &Path) -> Result<(), DirectoryError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = fs::metadata(path)
+        .during("read the permissions of", path)?
+        .permissions()
+        .mode()
+        & 0o777;
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    Err(DirectoryError::KeyExposed {
+        path: path.to_owned(),
+        mode,
+    })
+}
+
+#[cfg(not(unix))]
+fn refuse_exposed(_path: &Path) -> Result<(), DirectoryError> {
+    Ok(())
+}
+
+fn sync_directory(path: &Path) -> Result<(), DirectoryError> {
+    FsDisk.sync_directory(path).during("sync", path)
+}
+
+/// Names the operation and the file of a system error.
+trait During<T> {
+    fn during(self, action: &'static str, path: &Path) -> Result<T, DirectoryError>;
+}
+
+impl<T> During<T> for io::Result<T> {
+    fn during(self, action: &'static str, path: &Path) -> Result<T, DirectoryError> {
+        self.map_err(|source| DirectoryError::Io {
+            action,
+            path: path.to_owned(),
+            source,
+        })
+    }
+}
