@@ -1,5 +1,14 @@
 //! Verifying offline: a pack, a data directory, a receipt, with no trust in whoever made it.
 
+mod bundle;
+mod duplicates;
+mod kept;
+mod layout;
+mod listing;
+mod manifest;
+mod ordered;
+mod pack;
+
 use std::path::{Path, PathBuf};
 
 use super::report::Report;
@@ -47,11 +56,11 @@ pub enum VerifyError {
 /// When nothing could be checked.
 pub fn verify_pack(
     path: &Path,
-    _key: &VerifierKey,
-    _options: &VerifyOptions,
-    _progress: &(dyn Fn(u64, u64) + Sync),
+    key: &VerifierKey,
+    options: &VerifyOptions,
+    progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<Report, VerifyError> {
-    Err(VerifyError::NotAPack(path.to_owned()))
+    pack::verify(path, key, options, progress)
 }
 
 /// Verifies the data directory of a ledger, running or not. `progress` hears of entries done and in all.
