@@ -114,7 +114,13 @@ impl PostedEvent {
             source_sequence: self.source_sequence.unwrap_or_default(),
             parts,
         };
-        Event::new(event, now).map_err(|error| vec![error])
+        Event::new(event, now).map_err(|mut error| {
+            // All parts together: no field of the API has that name.
+            if error.field == "payload" {
+                error.field = "event".to_owned();
+            }
+            vec![error]
+        })
     }
 
     /// Checks all but the evidence itself.

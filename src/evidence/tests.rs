@@ -575,6 +575,24 @@ fn everything_that_is_wrong_is_named_at_once_up_to_a_bound() {
 }
 
 #[test]
+fn parts_that_are_too_long_together_are_refused_as_the_events() {
+    let part = |name: &str| CustomPart {
+        name: name.into(),
+        content_type: "a/b".into(),
+        content: vec![0; 600_000],
+    };
+    let mut custom = Custom {
+        event_type: "com.example.x".into(),
+        json: b"{}".to_vec(),
+        parts: vec![part("one")],
+    };
+    assert!(into_event(PostedEvent::new("urn:ci:1", "1", custom.clone())).is_ok());
+    custom.parts.push(part("two"));
+    let violations = into_event(PostedEvent::new("urn:ci:1", "1", custom)).unwrap_err();
+    assert_eq!(violations[0].field, "event");
+}
+
+#[test]
 fn problems_do_not_repeat_what_is_personal() {
     let mut wrong = deployment();
     wrong.deployer.mail = Some("ada-lovelace".into());

@@ -57,10 +57,10 @@ pub fn posted_from_proto(
     Err(within_event(reader.0.into_violations()))
 }
 
-/// Names fields from the request down.
+/// Names fields from the request down. The producer is no field of it: the ledger says who that is.
 fn within_event(mut violations: Vec<InvalidEvent>) -> Vec<InvalidEvent> {
     for violation in &mut violations {
-        if violation.field != "event" {
+        if !["event", "producer"].contains(&violation.field.as_str()) {
             violation.field.insert_str(0, "event.");
         }
     }

@@ -151,3 +151,68 @@ impl NodeSource for BatchNodes {
             .ok_or(NotHere(at))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::arithmetic_side_effects)]
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ledger::{checkpoint::Checkpoint, hash::LeafHash, tree::inclusion_holds};
+
+    fn leaf(index: u64) -> LeafHash {
+        LeafHash::of_entry(&index.to_le_bytes())
+    }
+
+    /// The root of the leaves `low..high`, as RFC 6962 defines it.
+    fn root(low: u64, high: u64) -> NodeHash {
+        if high - low == 1 {
+            return leaf(low).into();
+        }
+        let middle = low + (high - low).next_power_of_two() / 2;
+        NodeHash::of_children(&root(low, middle), &root(middle, high))
+    }
+
+    struct WholeTree;
+
+    impl NodeSource for WholeTree {
+        type Error = NotHere;
+
+        fn node(&self, at: NodeAt) -> Result<NodeHash, NotHere> {
+            Ok(root(at.index << at.level, (at.index + 1) << at.level))
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+        #[test]
+        fn proofs_of_a_batch_are_those_of_the_whole_tree(before in 0u64..300, size in 1u64..70) {
+            let mut tree = Frontier::new();
+            (0..before).for_each(|index| tree.push(leaf(index), |_, _| {}));
+            let end = TreeSize::new(before + size);
+            let batch = Batch {
+                first: EntryIndex::new(before),
+                entries: Vec::new(),
+                leaves: (before..end.value()).map(leaf).collect(),
+                events: Vec::new(),
+                checkpoint: Checkpoint {
+                    origin: "ledger.example/batch".parse().unwrap(),
+                    size: end,
+                    root: root(0, end.value()).into(),
+                },
+            };
+            let nodes = BatchNodes::new(&tree, &batch);
+            for index in (before..end.value()).map(EntryIndex::new) {
+                let proof = prove_inclusion(&nodes, index, end).unwrap().unwrap();
+                prop_assert_eq!(&proof, &prove_inclusion(&WholeTree, index, end).unwrap().unwrap());
+                prop_assert!(inclusion_holds(index, end, leaf(index.value()), &proof, batch.checkpoint.root));
+            }
+            // An entry before the batch is somebody else's business, and is refused, not guessed.
+            if before >= 2 {
+                prop_assert!(prove_inclusion(&nodes, EntryIndex::new(0), end).is_err());
+            }
+        }
+    }
+}

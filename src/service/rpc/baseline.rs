@@ -119,7 +119,9 @@ struct Baseline {
 type Never<T> = Result<Response<T>, Status>;
 
 fn unimplemented<T>() -> Never<T> {
-    Err(Status::unimplemented("this server takes events and no more"))
+    Err(Status::unimplemented(
+        "this server takes events and no more",
+    ))
 }
 
 #[tonic::async_trait]
@@ -147,7 +149,10 @@ impl Ledger for Baseline {
         )))
     }
 
-    async fn get_entry(&self, _: Request<proto::GetEntryRequest>) -> Never<proto::GetEntryResponse> {
+    async fn get_entry(
+        &self,
+        _: Request<proto::GetEntryRequest>,
+    ) -> Never<proto::GetEntryResponse> {
         unimplemented()
     }
 

@@ -10,7 +10,7 @@ use prost::Message as _;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
-use crate::ledger::position::TreeSize;
+use crate::ledger::{event::InvalidEvent, position::TreeSize};
 
 /// The domain of the reasons.
 pub const DOMAIN: &str = "exhibit.v1";
@@ -100,17 +100,15 @@ pub(super) fn refusal_about<const N: usize>(
 }
 
 /// Names fields and what is wrong with each.
-pub(super) fn invalid_fields(fields: Vec<(String, String)>) -> Status {
+pub(super) fn invalid_fields(fields: Vec<InvalidEvent>) -> Status {
     let message = match fields.as_slice() {
-        [(field, problem)] => format!("{field}: {problem}"),
-        [(field, problem), rest @ ..] => {
-            format!("{field}: {problem} (and {} more)", rest.len())
-        }
+        [first] => first.to_string(),
+        [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
         [] => "the request is not valid".to_owned(),
     };
     let violations: Vec<FieldViolation> = fields
         .into_iter()
-        .map(|(field, problem)| FieldViolation::new(field, problem))
+        .map(|invalid| FieldViolation::new(invalid.field, invalid.problem))
         .collect();
     with_details(Reason::InvalidField, message, [], |details| {
         details.set_bad_request(violations);
@@ -119,7 +117,7 @@ pub(super) fn invalid_fields(fields: Vec<(String, String)>) -> Status {
 
 /// Names one field and what is wrong with it.
 pub(super) fn invalid_field(field: &str, problem: impl Into<String>) -> Status {
-    invalid_fields(vec![(field.to_owned(), problem.into())])
+    invalid_fields(vec![InvalidEvent::new(field, problem)])
 }
 
 /// Says that an index or size is beyond the end of the ledger, and where that is.
@@ -129,6 +127,12 @@ pub(super) fn beyond_the_end(what: &str, value: u64, size: TreeSize) -> Status {
         format!("{what} {value} is beyond the end of the ledger, which has {size} entries"),
         [("tree_size", size.to_string())],
     )
+}
+
+/// Says that what is stored can't be read back. The log says so too: it is the operator's business.
+pub(super) fn damaged(problem: String) -> Status {
+    tracing::error!(problem, "the ledger can't be read");
+    refusal(Reason::StorageDamaged, problem)
 }
 
 /// Says that the server is being shut down.

@@ -1,5 +1,7 @@
 //! The ledger as the place where events go.
 
+use std::cell::RefCell;
+
 use tonic::Status;
 
 use super::{
@@ -11,7 +13,7 @@ use super::{
 use crate::{
     ledger::position::UnixNanos,
     service::{
-        convert,
+        convert::{SaltSource, event_from_proto, time_to_proto},
         ledger::{AppendError, Ledger, Pending, Posting, Recorded},
         proto,
     },
@@ -19,6 +21,10 @@ use crate::{
 
 /// Who posts, as long as nobody is asked who they are.
 pub const PRODUCER: &str = "anonymous";
+
+thread_local! {
+    static SALTS: RefCell<SaltSource> = const { RefCell::new(SaltSource::new()) };
+}
 
 /// Posts into a ledger.
 #[derive(Clone)]
@@ -29,17 +35,20 @@ impl Sink for LedgerSink {
     type Pending = Pending;
 
     fn read(&self, event: proto::Event, want_receipt: bool) -> Result<Posting, Status> {
-        match convert::event(event, PRODUCER, UnixNanos::now()) {
-            Ok(event) => Ok(Posting {
+        let event = SALTS.with_borrow_mut(|salts| {
+            salts.with(|salt| event_from_proto(event, PRODUCER, UnixNanos::now(), salt))
+        });
+        match event {
+            Ok(Ok(event)) => Ok(Posting {
                 event,
                 want_receipt,
             }),
-            Err(violations) => Err(invalid_fields(
-                violations
-                    .into_iter()
-                    .map(|violation| (format!("event.{}", violation.field), violation.problem))
-                    .collect(),
-            )),
+            Ok(Err(fields)) => Err(invalid_fields(fields)),
+            Err(error) => {
+                tracing::error!(%error, "the system has no randomness to give");
+                let told = "the server has no randomness for the event's salts";
+                Err(retry_later(Reason::Defect, told, RETRY_AFTER))
+            }
         }
     }
 
@@ -72,22 +81,12 @@ fn receipted(recorded: Recorded) -> Receipted {
     Receipted {
         recorded: proto::Recorded {
             index: recorded.index.value(),
-            recorded_at: Some(timestamp(recorded.recorded_at)),
+            recorded_at: Some(time_to_proto(recorded.recorded_at)),
             leaf_hash: recorded.leaf_hash.as_bytes().to_vec().into(),
             tree_size: recorded.tree_size.value(),
             duplicate: recorded.duplicate,
         },
         receipt,
-    }
-}
-
-/// A time as the API has it. A ledger's time is within its range.
-fn timestamp(time: UnixNanos) -> prost_types::Timestamp {
-    const SECOND: u64 = 1_000_000_000;
-    let part = |value: Option<u64>| value.unwrap_or_default();
-    prost_types::Timestamp {
-        seconds: i64::try_from(part(time.value().checked_div(SECOND))).unwrap_or(i64::MAX),
-        nanos: i32::try_from(part(time.value().checked_rem(SECOND))).unwrap_or_default(),
     }
 }
 

@@ -95,8 +95,7 @@ pub(super) async fn run<S: ledger_server::Ledger>(
     let incoming = connections(listener, limits.connections_max, cut.clone());
     report(&health, ServingStatus::Serving).await;
     let told = stopping.clone().cancelled_owned();
-    let served =
-        routes(service, limits, &health)?.serve_with_incoming_shutdown(incoming, told);
+    let served = routes(service, limits, &health)?.serve_with_incoming_shutdown(incoming, told);
     tokio::pin!(served);
     tokio::select! {
         served = &mut served => return Ok(served?),
