@@ -135,13 +135,13 @@ impl LedgerCheck {
 
     /// Goes on at an index after entries that could not be read; what is wrong with them has been said.
     pub fn skip_to(&mut self, index: EntryIndex) {
-        self.settle_jump(None);
-        self.expected = index;
+        self.next = index;
         self.end = None;
+        self.misnumbered = None;
         self.tree = None;
     }
 
-    /// The tree over all entries so far; `None` unless they began at index 0.
+    /// The tree over all entries so far; `None` unless they began at index 0 and none was skipped.
     pub fn tree(&self) -> Option<&Frontier> {
         self.tree.as_ref()
     }
