@@ -19,8 +19,8 @@ use crate::{
     ledger::{note::VerifierKey, receipt::Receipt},
     service::{
         proto::{
-            AppendRequest, AppendStreamRequest, Event, ExportPackRequest, append_stream_response::Result as Answer,
-            ledger_client::LedgerClient,
+            AppendRequest, AppendStreamRequest, Event, ExportPackRequest,
+            append_stream_response::Result as Answer, ledger_client::LedgerClient,
         },
         rpc::client::{ClientOptions, connect},
     },
@@ -35,13 +35,22 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    pub(super) async fn open(dir: &Path, server: &LocalServer, key: VerifierKey) -> Result<Self, CliError> {
+    pub(super) async fn open(
+        dir: &Path,
+        server: &LocalServer,
+        key: VerifierKey,
+    ) -> Result<Self, CliError> {
         let client = connect(&server.url(), &ClientOptions::default())
             .await
             .map_err(|error| CliError::failed("can't reach the server").because(error))?;
         let receipts = dir.join("receipts");
         fs::create_dir(&receipts).map_err(CliError::write(&receipts))?;
-        Ok(Self { dir: dir.to_owned(), key, client, receipts: Vec::new() })
+        Ok(Self {
+            dir: dir.to_owned(),
+            key,
+            client,
+            receipts: Vec::new(),
+        })
     }
 
     /// The pack's place.
@@ -60,13 +69,24 @@ impl Scene {
     }
 
     /// Posts a chapter's events one call each, and keeps their receipts.
-    pub(super) async fn chapter(&mut self, chapter: &Chapter, teller: &mut Teller<'_>) -> Result<(), CliError> {
+    pub(super) async fn chapter(
+        &mut self,
+        chapter: &Chapter,
+        teller: &mut Teller<'_>,
+    ) -> Result<(), CliError> {
         teller.say(&format!("   {}", chapter.heading))?;
         for event in &chapter.events {
             let (kind, what) = describe(event);
             let id = event.event_id.clone();
-            let request = AppendRequest { event: Some(event.clone()) };
-            let answer = self.client.append(request).await.map_err(refused)?.into_inner();
+            let request = AppendRequest {
+                event: Some(event.clone()),
+            };
+            let answer = self
+                .client
+                .append(request)
+                .await
+                .map_err(refused)?
+                .into_inner();
             let index = answer.recorded.map_or(0, |recorded| recorded.index);
             teller.say(&format!("     {index:>4}  {kind:<10}  {what}"))?;
             let path = self.dir.join("receipts").join(format!("{id}.tlog-proof"));
@@ -79,16 +99,26 @@ impl Scene {
     }
 
     /// Posts events over one stream.
-    pub(super) async fn stream(&mut self, events: &[Event], teller: &mut Teller<'_>) -> Result<(), CliError> {
+    pub(super) async fn stream(
+        &mut self,
+        events: &[Event],
+        teller: &mut Teller<'_>,
+    ) -> Result<(), CliError> {
         if events.is_empty() {
             return Ok(());
         }
         let requests: Vec<_> = events
             .iter()
-            .map(|event| AppendStreamRequest { event: Some(event.clone()), want_receipt: false })
+            .map(|event| AppendStreamRequest {
+                event: Some(event.clone()),
+                want_receipt: false,
+            })
             .collect();
         let started = Instant::now();
-        let stream = self.client.append_stream(tokio_stream::iter(requests)).await;
+        let stream = self
+            .client
+            .append_stream(tokio_stream::iter(requests))
+            .await;
         let mut answers = stream.map_err(refused)?.into_inner();
         let mut recorded = 0u64;
         while let Some(answer) = answers.message().await.map_err(refused)? {
@@ -120,7 +150,11 @@ impl Scene {
                 self.receipts.len()
             ))?;
         }
-        Ok(self.receipts.iter().map(|(_, receipt)| receipt.clone()).collect())
+        Ok(self
+            .receipts
+            .iter()
+            .map(|(_, receipt)| receipt.clone())
+            .collect())
     }
 
     /// Takes a full pack from the server.
@@ -131,11 +165,16 @@ impl Scene {
         let mut chunks = stream.map_err(refused)?.into_inner();
         let mut bytes = 0usize;
         while let Some(message) = chunks.message().await.map_err(refused)? {
-            file.write_all(&message.chunk).map_err(CliError::write(&path))?;
+            file.write_all(&message.chunk)
+                .map_err(CliError::write(&path))?;
             bytes = bytes.saturating_add(message.chunk.len());
         }
         file.keep()?;
-        teller.say(&format!("   {}, {} KB: entries, payloads, proofs, and a listing for people", path.display(), bytes / 1000))
+        teller.say(&format!(
+            "   {}, {} KB: entries, payloads, proofs, and a listing for people",
+            path.display(),
+            bytes / 1000
+        ))
     }
 }
 
