@@ -4,6 +4,7 @@
 //! verbatim. [`Entry::decode`] accepts exactly the bytes that `encode` makes: the encoding of a value is unique.
 //! Everything in an entry stays for ever and shows in every export, so nothing personal goes there.
 
+use bincode::error::DecodeError;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -160,6 +161,20 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// What the entry took from its event.
+    pub fn fields(&self) -> EntryFields<'a> {
+        EntryFields {
+            occurred_at: self.occurred_at,
+            source_sequence: self.source_sequence,
+            commitment: self.commitment,
+            event_type: self.event_type,
+            source: self.source,
+            event_id: self.event_id,
+            subject: self.subject,
+            producer: self.producer,
+        }
+    }
+
     /// Reads an entry from exactly its bytes.
     ///
     /// # Errors
@@ -176,7 +191,7 @@ impl<'a> Entry<'a> {
         }
         let (entry, read): (Self, usize) =
             bincode::serde::borrow_decode_from_slice(bytes, layout())
-                .map_err(|error| MalformedEntry::Layout(error.to_string()))?;
+                .map_err(|error| MalformedEntry::Layout(in_words(&error)))?;
         match bytes.len().saturating_sub(read) {
             0 => entry.within_limits(),
             left => Err(MalformedEntry::TrailingBytes(left)),
@@ -230,4 +245,106 @@ impl<'a> Entry<'a> {
 /// The one `bincode` configuration of the hashed formats.
 pub(super) fn layout() -> impl bincode::config::Config {
     bincode::config::standard().with_fixed_int_encoding()
+}
+
+/// What stops bytes from decoding, for those who never heard of the library.
+pub(super) fn in_words(error: &DecodeError) -> String {
+    match error {
+        DecodeError::UnexpectedEnd { .. } => "a field ends beyond the last byte".to_owned(),
+        DecodeError::Utf8 { .. } => "a text field is not UTF-8".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::arithmetic_side_effects)]
+
+    use super::*;
+
+    fn longest(texts: [&str; 5]) -> Entry<'_> {
+        let [event_type, source, event_id, subject, producer] = texts;
+        let fields = EntryFields {
+            occurred_at: UnixNanos::new(u64::MAX),
+            source_sequence: u64::MAX,
+            commitment: PayloadCommitment::from_bytes([0xff; 32]),
+            event_type,
+            source,
+            event_id,
+            subject,
+            producer,
+        };
+        let previous = ChainHash::from_bytes([0xff; 32]);
+        Entry::at(
+            EntryIndex::new(u64::MAX),
+            UnixNanos::new(u64::MAX),
+            previous,
+            fields,
+        )
+    }
+
+    #[test]
+    fn text_fields_keep_their_limits_to_the_byte() {
+        let limits = [EVENT_TYPE, SOURCE, EVENT_ID, SUBJECT, PRODUCER];
+        let most = limits.map(|limits| "x".repeat(limits.bytes_max));
+        let least = limits.map(|limits| "x".repeat(limits.bytes_min));
+        for good in [&most, &least] {
+            let texts = good.each_ref().map(String::as_str);
+            let bytes = longest(texts).encode().unwrap();
+            assert_eq!(Entry::decode(&bytes), Ok(longest(texts)));
+        }
+        for field in 0..5 {
+            let mut texts = most.each_ref().map(String::as_str);
+            let over = format!("{}x", most[field]);
+            texts[field] = &over;
+            let refused = longest(texts).encode();
+            assert!(
+                matches!(refused, Err(MalformedEntry::FieldLength { field: name, .. }) if name == limits[field].name)
+            );
+            if limits[field].bytes_min > 0 {
+                texts[field] = "";
+                assert!(
+                    longest(texts).encode().is_err(),
+                    "empty {}",
+                    limits[field].name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_decoder_keeps_the_limits_that_the_encoder_keeps() {
+        let bytes = longest(["t", "s", "i", "", "p"]).encode().unwrap();
+        // The length of `event_type` stands behind version, four numbers and two hashes.
+        let at = 1 + 4 * 8 + 2 * 32;
+        assert_eq!(bytes[at], 1);
+        let mut empty = bytes.clone();
+        empty[at] = 0;
+        empty.remove(at + 8);
+        assert!(matches!(
+            Entry::decode(&empty),
+            Err(MalformedEntry::FieldLength {
+                field: "event_type",
+                bytes: 0,
+                ..
+            })
+        ));
+        for length in [u64::MAX, u64::MAX - 7, 1 << 63, 1 << 32, 255] {
+            let mut bad = bytes.clone();
+            bad[at..at + 8].copy_from_slice(&length.to_le_bytes());
+            let said = MalformedEntry::Layout("a field ends beyond the last byte".into());
+            assert_eq!(Entry::decode(&bad), Err(said), "length {length}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_an_entry_says_why() {
+        assert_eq!(Entry::decode(&[]), Err(MalformedEntry::Empty));
+        assert_eq!(Entry::decode(&[0]), Err(MalformedEntry::UnknownVersion(0)));
+        let long = [1; ENTRY_BYTES_MAX + 1];
+        assert_eq!(
+            Entry::decode(&long),
+            Err(MalformedEntry::TooLong(long.len()))
+        );
+    }
 }

@@ -134,6 +134,29 @@ impl Event {
             .fold(0, usize::saturating_add)
     }
 
+    /// About how many bytes its entry and payload take before compression: all that has no limit of its own, and a
+    /// share for each field and part.
+    pub fn stored_bytes(&self) -> usize {
+        const ENTRY_BYTES: usize = 256;
+        const PART_BYTES: usize = 64;
+        let event = &self.event;
+        let texts = [
+            &event.event_type,
+            &event.source,
+            &event.event_id,
+            &event.subject,
+            &event.producer,
+        ];
+        let parts = event.parts.iter().map(|part| {
+            let texts = part.name.len().saturating_add(part.content_type.len());
+            texts
+                .saturating_add(part.content.len())
+                .saturating_add(PART_BYTES)
+        });
+        let texts = texts.into_iter().map(String::len);
+        texts.chain(parts).fold(ENTRY_BYTES, usize::saturating_add)
+    }
+
     /// Whether a stored entry and payload say the same as this event. The salts are fresh each time, the place in
     /// the ledger is the ledger's, and who posted it may be somebody else on a second try, so none of these count;
     /// an erased part is compared by its commitment, under the stored salt of nobody, and so never equals.

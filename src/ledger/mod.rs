@@ -14,7 +14,11 @@ pub mod hash;
 pub mod note;
 pub mod payload;
 pub mod position;
+#[doc(hidden)]
+pub mod properties;
 pub mod receipt;
+#[cfg(test)]
+pub(crate) mod sample;
 pub mod state;
 pub mod tile;
 pub mod tree;

@@ -9,7 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    entry::layout,
+    entry::{in_words, layout},
     hash::{PartCommitment, PayloadCommitment},
 };
 
@@ -144,16 +144,16 @@ pub fn encode_parts(parts: &[Part<'_>], bundle: &mut Vec<u8>) -> Result<(), Malf
 /// # Errors
 /// Refuses bytes that are not the parts of a payload.
 pub fn decode_parts(bundle: &[u8]) -> Result<(Vec<Part<'_>>, &[u8]), MalformedPayload> {
-    let declared = bundle
-        .first_chunk::<8>()
-        .map_or(0, |bytes| u64::from_le_bytes(*bytes));
-    match usize::try_from(declared) {
+    let declared = bundle.first_chunk::<8>().ok_or_else(|| {
+        MalformedPayload::Layout("it ends before the number of its parts".to_owned())
+    })?;
+    match usize::try_from(u64::from_le_bytes(*declared)) {
         Ok(1..=PARTS_MAX) => {}
         other => return Err(MalformedPayload::PartCount(other.unwrap_or(usize::MAX))),
     }
     let (parts, read): (Vec<Part<'_>>, usize) =
         bincode::serde::borrow_decode_from_slice(bundle, layout())
-            .map_err(|error| MalformedPayload::Layout(error.to_string()))?;
+            .map_err(|error| MalformedPayload::Layout(in_words(&error)))?;
     check_parts(&parts)?;
     Ok((parts, bundle.get(read..).unwrap_or_default()))
 }
@@ -199,10 +199,11 @@ pub fn check_parts(parts: &[Part<'_>]) -> Result<(), MalformedPayload> {
         {
             return Err(MalformedPayload::PartName);
         }
-        if (position == 0) != (part.name == BODY) {
+        if position == 0 && part.name != BODY {
             return Err(MalformedPayload::FirstPart(part.name.to_owned()));
         }
-        if names.contains(&part.name) {
+        // The first part is the body, even where it is withheld and does not say so.
+        if names.contains(&part.name) || (position > 0 && part.name == BODY) {
             return Err(MalformedPayload::DuplicatePart(part.name.to_owned()));
         }
         names.push(part.name);
@@ -212,4 +213,116 @@ pub fn check_parts(parts: &[Part<'_>]) -> Result<(), MalformedPayload> {
         return Err(MalformedPayload::TooLong(bytes));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part<'a>(name: &'a str, content_type: &'a str, content: &'a [u8]) -> Part<'a> {
+        let salt = Salt::from_bytes([3; 32]);
+        Part::Disclosed(DisclosedPart {
+            salt,
+            name,
+            content_type,
+            content,
+        })
+    }
+
+    #[test]
+    fn payloads_that_break_a_rule_are_refused_for_that_rule() {
+        use MalformedPayload::{DuplicatePart, FirstPart, PartCount, PartName, TooLong};
+        let long = "x".repeat(PART_NAME_BYTES_MAX + 1);
+        let (body, withheld) = (
+            part(BODY, "", b""),
+            Part::Withheld(PartCommitment::from_bytes([1; 32])),
+        );
+        let (half, more) = (
+            vec![0; PAYLOAD_BYTES_MAX / 2],
+            vec![0; PAYLOAD_BYTES_MAX / 2 + 1],
+        );
+        for (parts, why) in [
+            (vec![], PartCount(0)),
+            (vec![withheld; PARTS_MAX + 1], PartCount(PARTS_MAX + 1)),
+            (vec![part("actor", "", b"")], FirstPart("actor".into())),
+            (vec![body, body], DuplicatePart(BODY.into())),
+            (vec![withheld, body], DuplicatePart(BODY.into())),
+            (
+                vec![body, part("a", "", b""), withheld, part("a", "x", b"y")],
+                DuplicatePart("a".into()),
+            ),
+            (vec![body, part("", "", b"")], PartName),
+            (vec![body, part(&long, "", b"")], PartName),
+            (vec![part(BODY, &long, b"")], PartName),
+            (
+                vec![part(BODY, "", &half), part("a", "", &more)],
+                TooLong(PAYLOAD_BYTES_MAX + 1),
+            ),
+        ] {
+            assert_eq!(check_parts(&parts), Err(why.clone()));
+            assert_eq!(encode_parts(&parts, &mut Vec::new()), Err(why));
+        }
+        for parts in [
+            vec![body],
+            vec![withheld],
+            vec![withheld; PARTS_MAX],
+            vec![body, withheld, part(&long[1..], &long[1..], b"")],
+            vec![part(BODY, "", &half), part("a", "", &half)],
+        ] {
+            let mut bundle = Vec::new();
+            encode_parts(&parts, &mut bundle).unwrap();
+            assert_eq!(decode_parts(&bundle), Ok((parts, &[][..])));
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_payload_say_where_they_stop_making_sense() {
+        let layout = |why: &str| MalformedPayload::Layout(why.to_owned());
+        let mut bundle = Vec::new();
+        encode_parts(&[part(BODY, "text/plain", b"hello")], &mut bundle).unwrap();
+        assert_eq!(
+            decode_parts(&bundle[..7]),
+            Err(layout("it ends before the number of its parts"))
+        );
+        for end in 8..bundle.len() {
+            assert_eq!(
+                decode_parts(&bundle[..end]),
+                Err(layout("a field ends beyond the last byte"))
+            );
+        }
+        for parts in [0, 33, u64::MAX] {
+            bundle[..8].copy_from_slice(&parts.to_le_bytes());
+            assert!(matches!(
+                decode_parts(&bundle),
+                Err(MalformedPayload::PartCount(_))
+            ));
+        }
+        bundle[..12].copy_from_slice(&[1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0]);
+        assert!(matches!(
+            decode_parts(&bundle),
+            Err(MalformedPayload::Layout(_))
+        ));
+    }
+
+    #[test]
+    fn a_bundle_has_exactly_its_payloads() {
+        let mut bundle = Vec::new();
+        for _ in 0..3 {
+            encode_parts(&[part(BODY, "", b"x")], &mut bundle).unwrap();
+        }
+        let left = bundle.len() / 3;
+        assert_eq!(decode_bundle(&bundle, 3).unwrap().len(), 3);
+        assert_eq!(
+            decode_bundle(&bundle, 2),
+            Err(MalformedPayload::TrailingBytes(left))
+        );
+        assert!(decode_bundle(&bundle, 4).is_err());
+        assert_eq!(decode_bundle(&[], 0), Ok(vec![]));
+    }
+
+    #[test]
+    fn salts_are_not_printed() {
+        let printed = format!("{:?}", part(BODY, "", b""));
+        assert!(printed.contains("Salt(..)") && !printed.contains("3, 3"));
+    }
 }

@@ -48,6 +48,9 @@ pub enum Discontinuity {
         /// What is wrong with it.
         error: MalformedEntry,
     },
+    /// The ledger has entries, and its last was not given.
+    #[error("entry {0}, the last of the ledger, is not there to continue from")]
+    NoLast(EntryIndex),
     /// The entry says it stands elsewhere.
     #[error("entry {expected} says it is number {found}")]
     Index {
@@ -92,17 +95,18 @@ impl State {
         }
     }
 
-    /// Takes up where a ledger ended: its tree, and the bytes of its last entry (`None` only for the empty tree).
+    /// Takes up where a ledger ended: its tree, and the bytes of its last entry (`None` for the empty tree).
     ///
     /// # Errors
-    /// When the last entry does not decode, or says another index than the tree's last.
+    /// When the last entry is not there, does not decode, or says another index than the tree's last.
     pub fn resume(
         origin: KeyName,
         tree: Frontier,
         last: Option<&[u8]>,
     ) -> Result<Self, Discontinuity> {
         let mut state = Self::new(origin);
-        if let (Some(index), Some(bytes)) = (tree.size().last(), last) {
+        if let Some(index) = tree.size().last() {
+            let bytes = last.ok_or(Discontinuity::NoLast(index))?;
             let entry = decode_at(index, bytes)?;
             state.head = ChainHash::of_entry(bytes);
             state.clock = entry.recorded_at;
@@ -233,5 +237,104 @@ fn decode_at(index: EntryIndex, bytes: &[u8]) -> Result<Entry<'_>, Discontinuity
             expected: index,
             found: entry.index,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::sample::{ORIGIN, event};
+
+    fn start() -> State {
+        State::new(ORIGIN.parse().unwrap())
+    }
+
+    #[test]
+    fn batches_of_any_size_make_the_same_entries() {
+        let now = UnixNanos::new(5);
+        let events = || ["a", "b", "c", "d", "e"].map(event).to_vec();
+        let (at_once, batch) = start().append(events(), now).unwrap();
+        let mut step = start();
+        let mut entries = Vec::new();
+        for event in events() {
+            let (next, one) = step.append(vec![event], now).unwrap();
+            assert_eq!(one.checkpoint, next.checkpoint());
+            entries.extend(one.entries);
+            step = next;
+        }
+        assert_eq!((step, entries), (at_once, batch.entries));
+    }
+
+    #[test]
+    fn replay_and_resume_come_to_the_state_that_append_made() {
+        let (made, batch) = start()
+            .append(["a", "b", "c"].map(event).to_vec(), UnixNanos::new(9))
+            .unwrap();
+        let mut replayed = start();
+        let leaves: Vec<_> = batch
+            .entries
+            .iter()
+            .map(|e| replayed.replay(e).unwrap())
+            .collect();
+        assert_eq!(leaves, batch.leaves);
+        let last = batch.entries.last().map(Vec::as_slice);
+        let resumed = State::resume(made.origin().clone(), made.tree().clone(), last).unwrap();
+        assert_eq!((&replayed, &resumed), (&made, &made));
+    }
+
+    #[test]
+    fn the_clock_never_goes_back() {
+        let (state, _) = start().append(vec![event("a")], UnixNanos::new(9)).unwrap();
+        let (_, later) = state.append(vec![event("b")], UnixNanos::new(3)).unwrap();
+        assert_eq!(
+            Entry::decode(&later.entries[0]).unwrap().recorded_at,
+            UnixNanos::new(9)
+        );
+    }
+
+    #[test]
+    fn a_ledger_is_not_continued_from_an_entry_that_is_not_its_last() {
+        let (state, batch) = start()
+            .append(["a", "b"].map(event).to_vec(), UnixNanos::new(9))
+            .unwrap();
+        let resume = |last| State::resume(state.origin().clone(), state.tree().clone(), last);
+        assert_eq!(resume(None), Err(Discontinuity::NoLast(EntryIndex::new(1))));
+        assert!(matches!(
+            resume(Some(&batch.entries[0])),
+            Err(Discontinuity::Index { .. })
+        ));
+        assert!(matches!(
+            resume(Some(b"x")),
+            Err(Discontinuity::Malformed { .. })
+        ));
+    }
+
+    #[test]
+    fn what_does_not_continue_the_ledger_is_not_replayed_and_changes_nothing() {
+        let (_, ours) = start()
+            .append(["a", "b"].map(event).to_vec(), UnixNanos::new(9))
+            .unwrap();
+        let (_, theirs) = start()
+            .append(["x", "y"].map(event).to_vec(), UnixNanos::new(9))
+            .unwrap();
+        let mut state = start();
+        state.replay(&ours.entries[0]).unwrap();
+        let before = state.clone();
+        assert!(matches!(
+            state.replay(&ours.entries[0]),
+            Err(Discontinuity::Index { .. })
+        ));
+        assert!(matches!(
+            state.replay(&theirs.entries[1]),
+            Err(Discontinuity::Chain { .. })
+        ));
+        let mut early = Entry::decode(&ours.entries[1]).unwrap();
+        early.recorded_at = UnixNanos::new(8);
+        let early = early.encode().unwrap();
+        assert!(matches!(
+            state.replay(&early),
+            Err(Discontinuity::Clock { .. })
+        ));
+        assert_eq!(state, before);
     }
 }

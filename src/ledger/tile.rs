@@ -30,7 +30,7 @@ pub struct Span {
 /// Names one hash tile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TileId {
-    /// Tile level, 0 to 7: a node of tree level `8 * level` a slot.
+    /// Tile level: a node of tree level `8 * level` a slot. Paths allow 0 to 63, and no tree needs more than 7.
     pub level: u32,
     /// Which tile of the level, and how full.
     pub span: Span,
@@ -161,8 +161,11 @@ impl TileId {
     /// The tile that holds a node, or the nodes it is computed from, in a tree of this size. `None` when the
     /// tree does not hold the node.
     pub fn holding(at: NodeAt, size: TreeSize) -> Option<Self> {
+        if at.index >= size.value().checked_shr(at.level)? {
+            return None;
+        }
         let level = at.level / TILE_HEIGHT;
-        let number = (at.index.checked_shl(at.level % TILE_HEIGHT)?) / TILE_WIDTH;
+        let number = at.index.checked_shl(at.level % TILE_HEIGHT)? / TILE_WIDTH;
         let nodes = size.value().checked_shr(level.checked_mul(TILE_HEIGHT)?)?;
         Some(Self {
             level,
@@ -233,7 +236,10 @@ where
         let id = TileId::holding(at, self.size).ok_or(TileError::NoSuchNode(at))?;
         let bytes = (self.read_tile)(id)?;
         let malformed = || TileError::Malformed(id, bytes.len());
-        let hashes = decode_tile(&bytes).ok_or_else(malformed)?;
+        // A full tile may stand for a partial one that is no longer kept.
+        let hashes = decode_tile(&bytes)
+            .filter(|hashes| hashes.len() >= usize::from(id.span.width))
+            .ok_or_else(malformed)?;
         let height = at.level % TILE_HEIGHT;
         let first = length((at.index << height) % TILE_WIDTH);
         let slots = hashes
@@ -260,8 +266,12 @@ pub fn encode_tile(hashes: &[NodeHash]) -> Vec<u8> {
     hashes.iter().flat_map(|hash| *hash.as_bytes()).collect()
 }
 
-/// The root over a power of two of nodes; for the hashes of a full tile, the slot of the tile above.
+/// The root over a power of two of nodes, `None` for any other number of them. For the hashes of a full tile it is
+/// the slot of the tile above.
 pub fn perfect_root(mut nodes: Vec<NodeHash>) -> Option<NodeHash> {
+    if !nodes.len().is_power_of_two() {
+        return None;
+    }
     while nodes.len() > 1 {
         nodes = nodes
             .as_chunks::<2>()
@@ -318,3 +328,90 @@ const _: () = assert!(
     ENTRY_BYTES_MAX <= 0xffff,
     "an entry must fit the 16-bit length of a bundle"
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::{hash::LeafHash, tree::Frontier};
+
+    fn at(level: u32, index: u64) -> NodeAt {
+        NodeAt { level, index }
+    }
+
+    #[test]
+    fn a_tile_is_named_only_for_nodes_the_tree_holds() {
+        let size = TreeSize::new(257);
+        assert_eq!(
+            TileId::holding(at(0, 256), size).map(|id| id.to_string()),
+            Some("tile/0/001.p/1".to_owned())
+        );
+        assert_eq!(
+            TileId::holding(at(8, 0), size).map(|id| id.to_string()),
+            Some("tile/1/000.p/1".to_owned())
+        );
+        for outside in [
+            at(0, 257),
+            at(3, 32),
+            at(8, 1),
+            at(9, 0),
+            at(64, 0),
+            at(u32::MAX, 0),
+        ] {
+            assert_eq!(TileId::holding(outside, size), None, "{outside:?}");
+        }
+    }
+
+    #[test]
+    fn a_node_index_that_overflows_when_shifted_names_no_tile() {
+        let all = TreeSize::new(u64::MAX);
+        assert_eq!(TileId::holding(at(1, 1 << 63), all), None);
+        assert_eq!(TileId::holding(at(7, u64::MAX), all), None);
+        assert!(TileId::holding(at(63, 0), all).is_some());
+        assert!(TileId::holding(at(0, u64::MAX - 1), all).is_some());
+    }
+
+    #[test]
+    fn a_tile_shorter_than_its_width_is_malformed() {
+        let hash = NodeHash::from_bytes([7; 32]);
+        let short = TileNodes::new(TreeSize::new(4), |_| Ok::<_, ()>(encode_tile(&[hash; 3])));
+        assert!(matches!(
+            short.node(at(0, 0)),
+            Err(TileError::Malformed(_, 96))
+        ));
+        let longer = TileNodes::new(TreeSize::new(4), |_| Ok::<_, ()>(encode_tile(&[hash; 256])));
+        assert!(longer.node(at(2, 0)).is_ok());
+    }
+
+    #[test]
+    fn only_a_power_of_two_of_nodes_has_a_perfect_root() {
+        let node = NodeHash::from_bytes([1; 32]);
+        for (nodes, has_root) in [
+            (0, false),
+            (1, true),
+            (2, true),
+            (3, false),
+            (5, false),
+            (256, true),
+        ] {
+            assert_eq!(
+                perfect_root(vec![node; nodes]).is_some(),
+                has_root,
+                "{nodes}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_largest_tree_there_can_be_takes_a_leaf_without_a_panic() {
+        let node = NodeHash::from_bytes([1; 32]);
+        let mut full = Frontier::resume(TreeSize::new(u64::MAX), vec![node; 64]).unwrap();
+        full.push(LeafHash::from_bytes([2; 32]), |_, _| {});
+        assert_eq!(
+            TileId::all(TreeSize::new(u64::MAX))
+                .next()
+                .unwrap()
+                .to_string(),
+            "tile/0/000"
+        );
+    }
+}

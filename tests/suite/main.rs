@@ -9,6 +9,8 @@
     reason = "tests fail by panicking"
 )]
 
+#[cfg(feature = "cli")]
+mod audit;
 mod layers;
 mod vectors;
 
@@ -16,6 +18,10 @@ mod vectors;
 mod cli;
 #[cfg(feature = "server")]
 mod crash;
+#[cfg(feature = "server")]
+mod process;
+#[cfg(feature = "server")]
+mod readme;
 #[cfg(feature = "server")]
 mod support;
 #[cfg(feature = "server")]

@@ -5,6 +5,10 @@
 //! what needs the neighbours: index, chain, clock and tree from chunk to chunk. Chain and tree are always checked
 //! over the same entries. Memory does not grow with the ledger.
 
+mod order;
+#[cfg(test)]
+mod tests;
+
 use serde::Serialize;
 
 use super::{
@@ -13,8 +17,9 @@ use super::{
     hash::{ChainHash, LeafHash},
     payload::{Part, decode_parts, payload_commitment},
     position::{EntryIndex, UnixNanos, count},
-    tree::Frontier,
 };
+
+pub use order::{Findings, LedgerCheck};
 
 /// Consecutive entries and, where they are at hand, their payloads.
 #[derive(Debug, Clone, Copy)]
@@ -216,6 +221,12 @@ fn check_payload<'a>(
     entry: Option<&Entry<'_>>,
     rest: &'a [u8],
 ) -> Option<(Vec<Part<'a>>, &'a [u8])> {
+    if rest.is_empty() {
+        let found = "the end of the payloads";
+        let finding = Finding::at(FindingKind::PayloadMissing, index, "a payload", found);
+        report.findings.push(finding);
+        return None;
+    }
     let (parts, rest) = match decode_parts(rest) {
         Ok(read) => read,
         Err(error) => {
@@ -255,223 +266,4 @@ fn check_payload<'a>(
         ));
     }
     Some((parts, rest))
-}
-
-/// Where the entries checked so far end.
-#[derive(Debug, Clone, Copy)]
-struct End {
-    index: EntryIndex,
-    recorded_at: UnixNanos,
-    chain: ChainHash,
-}
-
-/// Checks chunks against each other, in order.
-pub struct LedgerCheck {
-    expected: EntryIndex,
-    end: Option<End>,
-    genesis: ChainHash,
-    /// A jump forward that the next entry will tell apart: missing entries, or ones out of order.
-    jump: Option<(EntryIndex, EntryIndex)>,
-    tree: Option<Frontier>,
-    misplaced: bool,
-    findings: Findings,
-    counts: Counts,
-}
-
-/// Findings up to a limit, and how many there were.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct Findings {
-    /// The first ones.
-    pub listed: Vec<Finding>,
-    /// All, the ones not listed too.
-    pub total: u64,
-}
-
-impl Findings {
-    /// The most that are listed: a rewritten ledger would otherwise list every entry.
-    pub const LISTED_MAX: usize = 1000;
-
-    /// Adds one.
-    pub fn push(&mut self, finding: Finding) {
-        self.total = self.total.saturating_add(1);
-        if self.listed.len() < Self::LISTED_MAX {
-            self.listed.push(finding);
-        }
-    }
-}
-
-impl Extend<Finding> for Findings {
-    fn extend<T: IntoIterator<Item = Finding>>(&mut self, findings: T) {
-        findings.into_iter().for_each(|finding| self.push(finding));
-    }
-}
-
-impl LedgerCheck {
-    /// Starts at an index of the ledger with this origin. From index 0 the chain's genesis and the tree's root are
-    /// checked too.
-    pub fn starting_at(first: EntryIndex, origin: &str) -> Self {
-        Self {
-            expected: first,
-            end: None,
-            genesis: ChainHash::genesis(origin),
-            jump: None,
-            tree: (first == EntryIndex::default()).then(Frontier::new),
-            misplaced: false,
-            findings: Findings::default(),
-            counts: Counts::default(),
-        }
-    }
-
-    /// Takes the next chunk's report.
-    pub fn absorb(&mut self, report: ChunkReport) {
-        self.counts.add(&report.counts);
-        self.findings.extend(report.findings);
-        if let Some(tree) = &mut self.tree {
-            report
-                .leaves
-                .iter()
-                .for_each(|leaf| tree.push(*leaf, |_, _| {}));
-        }
-        for line in report.lines {
-            match line {
-                Some(line) => self.follow(&line),
-                None => {
-                    self.end = None;
-                    self.expected = self.expected.plus(1);
-                }
-            }
-        }
-    }
-
-    /// Goes on at an index after entries that could not be read; what is wrong with them has been said.
-    pub fn skip_to(&mut self, index: EntryIndex) {
-        self.settle_jump(None);
-        self.expected = index;
-        self.end = None;
-        self.tree = None;
-    }
-
-    /// The tree over all entries so far; `None` unless they began at index 0 and none was skipped.
-    pub fn tree(&self) -> Option<&Frontier> {
-        self.tree.as_ref()
-    }
-
-    /// The index that the next entry should have.
-    pub fn expected(&self) -> EntryIndex {
-        self.expected
-    }
-
-    /// How much was looked at so far.
-    pub fn counts(&self) -> &Counts {
-        &self.counts
-    }
-
-    /// Whether an entry so far was missing, put in, repeated or out of order.
-    pub fn has_misplaced(&self) -> bool {
-        self.misplaced || self.jump.is_some()
-    }
-
-    /// Adds what was found elsewhere.
-    pub fn report(&mut self, finding: Finding) {
-        self.findings.push(finding);
-    }
-
-    /// What was found, and how much was looked at.
-    pub fn finish(mut self) -> (Findings, Counts) {
-        self.settle_jump(None);
-        (self.findings, self.counts)
-    }
-
-    fn follow(&mut self, line: &Line) {
-        self.settle_jump(Some(line.index));
-        let in_place = line.index == self.expected;
-        if !in_place {
-            self.misplaced = true;
-            self.place_wrongly(line);
-        }
-        match self.end {
-            Some(end) => {
-                // Where entries are missing or stand elsewhere, the chain can't fit, and that has been said.
-                if in_place && line.previous != end.chain {
-                    self.findings.push(Finding::at(
-                        FindingKind::ChainBroken,
-                        line.index,
-                        end.chain,
-                        line.previous,
-                    ));
-                }
-                if line.recorded_at < end.recorded_at {
-                    let (expected, found) =
-                        (end.recorded_at.to_rfc3339(), line.recorded_at.to_rfc3339());
-                    let expected = format!("{expected} or later");
-                    self.findings.push(Finding::at(
-                        FindingKind::ClockBackwards,
-                        line.index,
-                        expected,
-                        found,
-                    ));
-                }
-            }
-            None if in_place
-                && line.index == EntryIndex::default()
-                && line.previous != self.genesis =>
-            {
-                self.findings.push(Finding::at(
-                    FindingKind::ChainBroken,
-                    line.index,
-                    self.genesis,
-                    line.previous,
-                ));
-            }
-            None => {}
-        }
-        self.end = Some(End {
-            index: line.index,
-            recorded_at: line.recorded_at,
-            chain: line.chain,
-        });
-        self.expected = line.index.plus(1);
-    }
-
-    /// An entry says another index than its place: tells what that means.
-    fn place_wrongly(&mut self, line: &Line) {
-        let (expected, found) = (self.expected, line.index);
-        if found > expected {
-            self.jump = Some((expected, found));
-            return;
-        }
-        let kind = match self.end {
-            Some(end) if end.index == found && end.chain == line.chain => {
-                FindingKind::EntryRepeated
-            }
-            Some(end) if end.index == found => FindingKind::EntryInserted,
-            _ => FindingKind::EntriesReordered,
-        };
-        self.findings.push(Finding::at(
-            kind,
-            found,
-            format!("entry {expected}"),
-            format!("entry {found}"),
-        ));
-    }
-
-    /// A jump forward was over missing entries if the next entry goes on from there, and over entries that stand
-    /// elsewhere if it goes back.
-    fn settle_jump(&mut self, next: Option<EntryIndex>) {
-        let Some((from, to)) = self.jump.take() else {
-            return;
-        };
-        let back = next.is_some_and(|next| next < to && next >= from);
-        let kind = if back {
-            FindingKind::EntriesReordered
-        } else {
-            FindingKind::MissingEntries
-        };
-        self.findings.push(Finding::at(
-            kind,
-            from,
-            format!("entry {from}"),
-            format!("entry {to}"),
-        ));
-    }
 }

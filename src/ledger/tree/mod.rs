@@ -61,7 +61,7 @@ impl Frontier {
                 completed(
                     NodeAt {
                         level,
-                        index: index >> level,
+                        index: index.checked_shr(level).unwrap_or(0),
                     },
                     node,
                 );
@@ -313,3 +313,6 @@ fn fold(subtrees: impl DoubleEndedIterator<Item = NodeHash>) -> Option<NodeHash>
         .rev()
         .reduce(|right, left| NodeHash::of_children(&left, &right))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,24 @@
+//! The manual: how Exhibit is built and used, and what its files mean.
+//!
+//! For auditors: [`threats`] says what a verified ledger proves and what not. For people who write another reader or
+//! verifier: [`formats`], [`pack_format`] and [`journal_format`] specify every byte. For producers of evidence:
+//! [`events`], [`errors`] and [`cli`]. For those who change the program: [`architecture`] and [`decisions`].
+
+#[doc = include_str!("architecture.md")]
+pub mod architecture {}
+#[doc = include_str!("cli.md")]
+pub mod cli {}
+#[doc = include_str!("decisions.md")]
+pub mod decisions {}
+#[doc = include_str!("errors.md")]
+pub mod errors {}
+#[doc = include_str!("events.md")]
+pub mod events {}
+#[doc = include_str!("formats.md")]
+pub mod formats {}
+#[doc = include_str!("journal-format.md")]
+pub mod journal_format {}
+#[doc = include_str!("pack-format.md")]
+pub mod pack_format {}
+#[doc = include_str!("threats.md")]
+pub mod threats {}

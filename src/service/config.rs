@@ -1,1 +1,0 @@
-//! Settings of the server, and where each value came from.

@@ -1,0 +1,227 @@
+//! The keys there are: for each its name, its parser, how it is shown, and what it is for.
+
+use std::{fmt, ops::RangeInclusive, time::Duration};
+
+use super::{Config, LogFormat};
+
+/// One key.
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) about: &'static str,
+    pub(super) set: fn(&mut Config, &str) -> Result<(), String>,
+    pub(super) show: fn(&Config) -> String,
+}
+
+macro_rules! key {
+    ($name:literal, $about:literal, $($field:ident).+, $parse:expr, $show:expr) => {
+        Key {
+            name: $name,
+            about: $about,
+            set: |config, text| {
+                config.$($field).+ = $parse(text)?;
+                Ok(())
+            },
+            show: |config| $show(&config.$($field).+),
+        }
+    };
+}
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// All of them, in the order they are shown.
+pub(super) static KEYS: [Key; 14] = [
+    key!(
+        "listen",
+        "address and port to listen on",
+        listen,
+        |text: &str| text
+            .parse()
+            .map_err(|_| format!("{text:?} is not an address with a port, such as 127.0.0.1:8087")),
+        ToString::to_string
+    ),
+    key!(
+        "limits.queue_bytes",
+        "bytes of events that may wait to be written",
+        limits.queue_bytes,
+        |text| bytes(text, MIB..=4 * GIB),
+        show_bytes
+    ),
+    key!(
+        "limits.message_bytes_max",
+        "bytes a message may have on the wire",
+        limits.message_bytes_max,
+        |text| bytes(text, 64 * KIB..=64 * MIB),
+        show_bytes
+    ),
+    key!(
+        "limits.connections_max",
+        "connections at a time; more wait to be accepted",
+        limits.connections_max,
+        |text| number(text, 1..=1_000_000),
+        ToString::to_string
+    ),
+    key!(
+        "limits.calls_max",
+        "calls at a time on one connection",
+        limits.calls_max,
+        |text| number(text, 1..=1_000_000),
+        ToString::to_string
+    ),
+    key!(
+        "limits.stream_events_max",
+        "events of one stream that were read and whose answers were not yet taken",
+        limits.stream_events_max,
+        |text| number(text, 1..=1_000_000),
+        ToString::to_string
+    ),
+    key!(
+        "limits.answer_timeout",
+        "how long a client may leave answers untaken",
+        limits.answer_timeout,
+        |text| duration(text, Duration::from_millis(100)..=HOUR),
+        show_duration
+    ),
+    key!(
+        "limits.grace_period",
+        "how long calls may go on after the server was told to stop",
+        limits.grace_period,
+        |text| duration(text, Duration::ZERO..=HOUR),
+        show_duration
+    ),
+    key!(
+        "limits.keepalive_interval",
+        "after this long without a word a client is asked whether it is there",
+        limits.keepalive_interval,
+        |text| duration(text, Duration::from_secs(1)..=HOUR),
+        show_duration
+    ),
+    key!(
+        "limits.keepalive_timeout",
+        "how long it may take to say so",
+        limits.keepalive_timeout,
+        |text| duration(text, Duration::from_secs(1)..=HOUR),
+        show_duration
+    ),
+    key!(
+        "journal.segment_bytes",
+        "bytes after which the next segment file is begun",
+        journal.segment_bytes,
+        |text| bytes(text, 64 * KIB..=64 * GIB),
+        |n: &u64| show_bytes(n)
+    ),
+    key!(
+        "journal.compression_level",
+        "Zstandard level, 1 (fast) to 19 (small)",
+        journal.compression_level,
+        |text| number(text, 1..=19),
+        ToString::to_string
+    ),
+    key!(
+        "log.format",
+        "text or json",
+        log.format,
+        |text| match text {
+            "text" => Ok(LogFormat::Text),
+            "json" => Ok(LogFormat::Json),
+            _ => Err(format!("{text:?} is neither text nor json")),
+        },
+        ToString::to_string
+    ),
+    key!(
+        "log.level",
+        "error, warn, info, debug or trace, or a filter such as info,exhibit=debug",
+        log.level,
+        |text: &str| Ok::<_, String>(text.to_owned()),
+        String::clone
+    ),
+];
+
+impl fmt::Display for LogFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        })
+    }
+}
+
+fn number<N: TryFrom<u64>>(text: &str, range: RangeInclusive<u64>) -> Result<N, String> {
+    let value = text
+        .parse()
+        .map_err(|_| format!("{text:?} is not a whole number such as {}", range.start()))?;
+    within(value, &range, |n| n.to_string())
+}
+
+fn bytes<N: TryFrom<u64>>(text: &str, range: RangeInclusive<u64>) -> Result<N, String> {
+    let (digits, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
+        Some(end) => text.split_at(end),
+        None => (text, ""),
+    };
+    let factor = match unit.trim() {
+        "" => Some(1),
+        "KiB" => Some(KIB),
+        "MiB" => Some(MIB),
+        "GiB" => Some(GIB),
+        _ => None,
+    };
+    let value = digits
+        .parse::<u64>()
+        .ok()
+        .zip(factor)
+        .and_then(|(digits, factor)| digits.checked_mul(factor))
+        .ok_or_else(|| format!("{text:?} is not a number of bytes such as 65536 or 64MiB"))?;
+    within(value, &range, |n| show_bytes(&n))
+}
+
+fn within<N: TryFrom<u64>>(
+    value: u64,
+    range: &RangeInclusive<u64>,
+    show: impl Fn(u64) -> String,
+) -> Result<N, String> {
+    let fits = N::try_from(value).ok().filter(|_| range.contains(&value));
+    fits.ok_or_else(|| {
+        format!(
+            "{} is out of bounds: it is at least {} and at most {}",
+            show(value),
+            show(*range.start()),
+            show(*range.end())
+        )
+    })
+}
+
+fn duration(text: &str, range: RangeInclusive<Duration>) -> Result<Duration, String> {
+    let value = text
+        .parse::<jiff::SignedDuration>()
+        .ok()
+        .and_then(|value| Duration::try_from(value).ok())
+        .ok_or_else(|| format!("{text:?} is not a length of time such as 10s or 500ms"))?;
+    if range.contains(&value) {
+        Ok(value)
+    } else {
+        Err(format!(
+            "{} is out of bounds: it is at least {} and at most {}",
+            show_duration(&value),
+            show_duration(range.start()),
+            show_duration(range.end())
+        ))
+    }
+}
+
+fn show_bytes<N: Copy + TryInto<u64>>(value: &N) -> String {
+    let value = (*value).try_into().unwrap_or(u64::MAX);
+    [(GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")]
+        .into_iter()
+        .find_map(|(unit, name)| {
+            let whole = value.checked_div(unit).filter(|whole| *whole > 0)?;
+            value.is_multiple_of(unit).then(|| format!("{whole}{name}"))
+        })
+        .unwrap_or_else(|| value.to_string())
+}
+
+fn show_duration(value: &Duration) -> String {
+    jiff::SignedDuration::try_from(*value)
+        .map_or_else(|_| format!("{value:?}"), |d| format!("{d:#}"))
+}

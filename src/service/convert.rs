@@ -1,1 +1,0 @@
-//! Between the messages of the API and the events of the ledger.

@@ -1,0 +1,164 @@
+//! Audit packs, written by a thread of their own and sent as they are written.
+//!
+//! The thread may be one chunk ahead of the client. A client that goes away, or takes nothing for longer than the
+//! server's patience, makes its next write fail, and that ends it.
+
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
+
+use tokio::runtime::Handle;
+use tonic::Status;
+
+use super::{
+    errors::{Reason, damaged, invalid_field, refusal},
+    pages::{PageSender, Pages, pages},
+    read::{filter, range},
+};
+use crate::{
+    ledger::{payload::PART_NAME_BYTES_MAX, position::EntryIndex, tile::TileId},
+    pack::{Block, PackError, PackRequest, PackSource, SourceError, write_pack},
+    service::{ledger::Ledger, proto},
+};
+
+/// Bytes of a chunk.
+const CHUNK_BYTES: usize = 64 << 10;
+/// The most names of parts to withhold.
+const WITHHELD_MAX: usize = 64;
+
+pub(super) fn export_pack(
+    ledger: Ledger,
+    request: proto::ExportPackRequest,
+    patience: Duration,
+) -> Result<Pages<proto::ExportPackResponse>, Status> {
+    let checkpoint = ledger.checkpoint();
+    let (start, end) = range(request.start, request.end, checkpoint.checkpoint().size)?;
+    if start == end {
+        return Err(invalid_field("end", "leaves no entry to export"));
+    }
+    check_withheld(&request.withhold_parts)?;
+    let request = PackRequest {
+        checkpoint: checkpoint.as_ref().clone(),
+        key: ledger.verifier().clone(),
+        start,
+        end: Some(end),
+        filter: filter(request.disclose, "disclose")?,
+        withhold_parts: request.withhold_parts,
+    };
+    let (sender, taken) = pages(Some(patience));
+    let mut chunks = Chunks {
+        sender,
+        runtime: Handle::current(),
+        buffer: Vec::with_capacity(CHUNK_BYTES),
+    };
+    tokio::task::spawn_blocking(move || {
+        let written =
+            write_pack(&mut chunks, &Source(ledger), &request).and_then(|_| Ok(chunks.send()?));
+        if let Err(error) = written {
+            chunks.sender.end_with(failed(&error));
+        }
+    });
+    Ok(taken)
+}
+
+fn check_withheld(names: &[String]) -> Result<(), Status> {
+    if names.len() > WITHHELD_MAX {
+        let told = format!("has {} names; give at most {WITHHELD_MAX}", names.len());
+        return Err(invalid_field("withhold_parts", told));
+    }
+    for (place, name) in names.iter().enumerate() {
+        if !(1..=PART_NAME_BYTES_MAX).contains(&name.len()) {
+            return Err(invalid_field(
+                &format!("withhold_parts[{place}]"),
+                format!(
+                    "has {} bytes; a name has 1 to {PART_NAME_BYTES_MAX}",
+                    name.len()
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn failed(error: &PackError) -> Status {
+    match error {
+        PackError::Range { .. } => refusal(Reason::InvalidField, error.to_string()),
+        // The client is gone, or was given up and told so.
+        PackError::Output(_) => refusal(Reason::AnswersNotTaken, error.to_string()),
+        PackError::Source(_) | PackError::Damaged(_) => damaged(error.to_string()),
+    }
+}
+
+/// Sends what is written, in chunks. Blocks while the client is behind.
+struct Chunks {
+    sender: PageSender<proto::ExportPackResponse>,
+    runtime: Handle,
+    buffer: Vec<u8>,
+}
+
+impl Chunks {
+    fn send(&mut self) -> io::Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let buffer = std::mem::replace(&mut self.buffer, Vec::with_capacity(CHUNK_BYTES));
+        let chunk = proto::ExportPackResponse {
+            chunk: buffer.into(),
+        };
+        self.runtime
+            .block_on(self.sender.send(vec![chunk]))
+            .map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "the client takes no more"))
+    }
+}
+
+impl Write for Chunks {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = CHUNK_BYTES.saturating_sub(self.buffer.len());
+        let taken = bytes.get(..room).unwrap_or(bytes);
+        self.buffer.extend_from_slice(taken);
+        if self.buffer.len() >= CHUNK_BYTES {
+            self.send()?;
+        }
+        Ok(taken.len())
+    }
+
+    /// Chunks are sent when they are full, and the last one at the end.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A running ledger as the source of a pack.
+struct Source(Ledger);
+
+impl PackSource for Source {
+    fn blocks(
+        &self,
+        from: EntryIndex,
+    ) -> Box<dyn Iterator<Item = Result<Block, SourceError>> + Send + '_> {
+        let batches = self.0.reader().batches(from);
+        let blocks = batches.flat_map(move |batch| match batch {
+            Err(error) => vec![Err(SourceError::from(error))],
+            Ok(batch) => {
+                let blocks = batch.blocks.into_iter();
+                blocks
+                    .filter(|block| block.first.plus(block.count) > from)
+                    .map(|block| {
+                        Ok(Block {
+                            first: block.first,
+                            count: block.count,
+                            entries: block.entries,
+                            payloads: block.payloads,
+                        })
+                    })
+                    .collect()
+            }
+        });
+        Box::new(blocks)
+    }
+
+    fn tile(&self, id: TileId) -> Result<Vec<u8>, SourceError> {
+        Ok(self.0.tile(id)?)
+    }
+}

@@ -1,0 +1,168 @@
+//! Starting and stopping the server.
+//!
+//! Stopping has four steps. The listener closes and clients are told to go (`GOAWAY`); calls in flight go on, streams
+//! of events get the answers to what they sent and then `SHUTTING_DOWN`; when all are done, or the grace period is
+//! over, what connections are left are cut; last, the ledger commits what is queued and gives its lock back. So an
+//! acknowledged event is in the ledger whatever happens in between.
+
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::{Server, server::Router};
+use tonic_health::{ServingStatus, server::HealthReporter};
+
+use super::{
+    connection::connections, explain::Explained, ledger_sink::LedgerSink, service::LedgerService,
+};
+use crate::service::{
+    config::{Config, Limits},
+    ledger::Ledger,
+    proto::{FILE_DESCRIPTOR_SET, ledger_server},
+};
+
+/// Bytes of requests that a client may send ahead on one stream, and on one connection.
+const STREAM_WINDOW: u32 = 256 << 10;
+const CONNECTION_WINDOW: u32 = 2 << 20;
+/// The most bytes of headers.
+const HEADERS_BYTES_MAX: u32 = 16 << 10;
+/// How often to look whether the ledger has stopped.
+const LOOK: Duration = Duration::from_millis(500);
+/// How long connections may take to notice that they were cut.
+const CUT: Duration = Duration::from_secs(1);
+
+/// Why a server ended otherwise than it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The listener is gone or useless.
+    #[error("the listener can't be used: {0}")]
+    Listener(#[from] std::io::Error),
+    /// The transport.
+    #[error("the server failed: {0}")]
+    Transport(#[from] tonic::transport::Error),
+    /// The definitions that are compiled in are damaged: a defect.
+    #[error("the reflection service can't be built: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+}
+
+/// Serves a ledger until the future completes, then shuts both down in order.
+///
+/// # Errors
+/// When the server can't be started or fails. The ledger is shut down then too.
+pub async fn serve(
+    ledger: Ledger,
+    config: &Config,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let address = listener.local_addr()?;
+    if !address.ip().is_loopback() {
+        tracing::warn!(
+            %address,
+            "listening beyond this machine, without authentication or encryption: anyone who reaches it can post and read"
+        );
+    }
+    tracing::info!(%address, origin = %ledger.origin(), size = %ledger.checkpoint().checkpoint().size, "serving");
+    let stopping = CancellationToken::new();
+    let service = LedgerService::new(ledger.clone(), config.limits, stopping.clone());
+    let health = HealthReporter::new();
+    let watch = watch_ledger(ledger.clone(), health.clone());
+    let run = run(service, config.limits, listener, health, stopping, shutdown);
+    let served = tokio::select! {
+        served = run => served,
+        never = watch => never,
+    };
+    ledger.shutdown().await;
+    match &served {
+        Ok(()) => {
+            tracing::info!(size = %ledger.checkpoint().checkpoint().size, "stopped");
+        }
+        Err(error) => tracing::error!(%error, "stopped"),
+    }
+    served
+}
+
+/// Serves something that answers the API, until told to stop.
+pub(super) async fn run<S: ledger_server::Ledger>(
+    service: S,
+    limits: Limits,
+    listener: TcpListener,
+    health: HealthReporter,
+    stopping: CancellationToken,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let cut = CancellationToken::new();
+    let incoming = connections(listener, limits.connections_max, cut.clone());
+    report(&health, ServingStatus::Serving).await;
+    let told = stopping.clone().cancelled_owned();
+    let served = routes(service, limits, &health)?.serve_with_incoming_shutdown(incoming, told);
+    tokio::pin!(served);
+    tokio::select! {
+        served = &mut served => return Ok(served?),
+        () = shutdown => {}
+    }
+    tracing::info!("stopping");
+    retire(health).await;
+    stopping.cancel();
+    if let Ok(served) = tokio::time::timeout(limits.grace_period, &mut served).await {
+        return Ok(served?);
+    }
+    tracing::warn!("the grace period is over: cutting the connections that are left");
+    cut.cancel();
+    match tokio::time::timeout(CUT, served).await {
+        Ok(served) => Ok(served?),
+        Err(_) => Ok(()),
+    }
+}
+
+fn routes<S: ledger_server::Ledger>(
+    service: S,
+    limits: Limits,
+    health: &HealthReporter,
+) -> Result<Router, ServeError> {
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let ledger = ledger_server::LedgerServer::new(service)
+        .max_decoding_message_size(limits.message_bytes_max);
+    let health = tonic_health::server::HealthService::from_health_reporter(health.clone());
+    Ok(Server::builder()
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(limits.calls_max)
+        .http2_max_header_list_size(HEADERS_BYTES_MAX)
+        .http2_keepalive_interval(Some(limits.keepalive_interval))
+        .http2_keepalive_timeout(Some(limits.keepalive_timeout))
+        .add_service(Explained(ledger))
+        .add_service(tonic_health::pb::health_server::HealthServer::new(health))
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?))
+}
+
+const SERVICES: [&str; 2] = ["", ledger_server::SERVICE_NAME];
+
+async fn report(health: &HealthReporter, status: ServingStatus) {
+    for service in SERVICES {
+        health.set_service_status(service, status).await;
+    }
+}
+
+/// Tells everybody who watches that this server no longer serves, and ends their streams, which would otherwise use
+/// up the grace period.
+async fn retire(mut health: HealthReporter) {
+    report(&health, ServingStatus::NotServing).await;
+    for service in SERVICES {
+        health.clear_service_status(service).await;
+    }
+}
+
+/// Reports when the ledger takes no events any more; never ends.
+async fn watch_ledger<T>(ledger: Ledger, health: HealthReporter) -> T {
+    while ledger.stopped().is_none() {
+        tokio::time::sleep(LOOK).await;
+    }
+    report(&health, ServingStatus::NotServing).await;
+    std::future::pending().await
+}

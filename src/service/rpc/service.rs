@@ -1,0 +1,137 @@
+//! The service `exhibit.v1.Ledger`: each call to where it is answered.
+
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::{
+    append::{append, append_stream},
+    deadline::within_deadline,
+    errors::shutting_down,
+    export,
+    ledger_sink::LedgerSink,
+    pages::Pages,
+    read,
+};
+use crate::service::{
+    config::Limits,
+    ledger::Ledger,
+    proto::{self, ledger_server},
+};
+
+/// The service of one ledger.
+pub(super) struct LedgerService {
+    ledger: Ledger,
+    limits: Limits,
+    /// Says that the server is being shut down: streams end then.
+    stopping: CancellationToken,
+}
+
+impl LedgerService {
+    pub(super) fn new(ledger: Ledger, limits: Limits, stopping: CancellationToken) -> Self {
+        Self {
+            ledger,
+            limits,
+            stopping,
+        }
+    }
+
+    /// Whether a stream may begin.
+    fn check_open(&self) -> Result<(), Status> {
+        if self.stopping.is_cancelled() {
+            Err(shutting_down())
+        } else {
+            Ok(())
+        }
+    }
+}
+
+type Answer<T> = Result<Response<T>, Status>;
+
+#[tonic::async_trait]
+impl ledger_server::Ledger for LedgerService {
+    type AppendStreamStream = Pages<proto::AppendStreamResponse>;
+    type ListEntriesStream = Pages<proto::ListEntriesResponse>;
+    type WatchStream = Pages<proto::WatchResponse>;
+    type ExportPackStream = Pages<proto::ExportPackResponse>;
+
+    async fn append(
+        &self,
+        request: Request<proto::AppendRequest>,
+    ) -> Answer<proto::AppendResponse> {
+        let (metadata, _, request) = request.into_parts();
+        let sink = LedgerSink(self.ledger.clone());
+        let answer = within_deadline(&metadata, append(&sink, request)).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn append_stream(
+        &self,
+        request: Request<Streaming<proto::AppendStreamRequest>>,
+    ) -> Answer<Self::AppendStreamStream> {
+        self.check_open()?;
+        Ok(Response::new(append_stream(
+            LedgerSink(self.ledger.clone()),
+            request.into_inner(),
+            self.limits.stream_events_max,
+            self.limits.answer_timeout,
+            self.stopping.clone(),
+        )))
+    }
+
+    async fn get_entry(
+        &self,
+        request: Request<proto::GetEntryRequest>,
+    ) -> Answer<proto::GetEntryResponse> {
+        let entry = read::get_entry(self.ledger.clone(), request.into_inner()).await?;
+        Ok(Response::new(entry))
+    }
+
+    async fn list_entries(
+        &self,
+        request: Request<proto::ListEntriesRequest>,
+    ) -> Answer<Self::ListEntriesStream> {
+        self.check_open()?;
+        let entries = read::list_entries(self.ledger.clone(), request.into_inner())?;
+        Ok(Response::new(entries))
+    }
+
+    async fn watch(&self, request: Request<proto::WatchRequest>) -> Answer<Self::WatchStream> {
+        self.check_open()?;
+        let stopping = self.stopping.clone();
+        let entries = read::watch(self.ledger.clone(), request.into_inner(), stopping)?;
+        Ok(Response::new(entries))
+    }
+
+    async fn get_checkpoint(
+        &self,
+        _: Request<proto::GetCheckpointRequest>,
+    ) -> Answer<proto::GetCheckpointResponse> {
+        Ok(Response::new(read::get_checkpoint(&self.ledger)))
+    }
+
+    async fn get_receipt(
+        &self,
+        request: Request<proto::GetReceiptRequest>,
+    ) -> Answer<proto::GetReceiptResponse> {
+        let receipt = read::get_receipt(self.ledger.clone(), request.into_inner()).await?;
+        Ok(Response::new(receipt))
+    }
+
+    async fn get_consistency_proof(
+        &self,
+        request: Request<proto::GetConsistencyProofRequest>,
+    ) -> Answer<proto::GetConsistencyProofResponse> {
+        let proof = read::get_consistency_proof(self.ledger.clone(), request.into_inner()).await?;
+        Ok(Response::new(proof))
+    }
+
+    async fn export_pack(
+        &self,
+        request: Request<proto::ExportPackRequest>,
+    ) -> Answer<Self::ExportPackStream> {
+        self.check_open()?;
+        let patience = self.limits.answer_timeout;
+        let pack = export::export_pack(self.ledger.clone(), request.into_inner(), patience)?;
+        Ok(Response::new(pack))
+    }
+}
