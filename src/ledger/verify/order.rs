@@ -52,6 +52,20 @@ impl Findings {
         self.place(finding);
     }
 
+    /// Adds those of another check, the ones it did not list too.
+    pub fn join(&mut self, other: Self) {
+        let listed = crate::ledger::position::count(other.listed.len());
+        self.extend(other.listed);
+        self.total = self
+            .total
+            .saturating_add(other.total.saturating_sub(listed));
+    }
+
+    /// Puts those that are listed in the order of their entries, the ones that name none first.
+    pub fn sort(&mut self) {
+        self.listed.sort_by_key(|finding| finding.index);
+    }
+
     /// Adds one, and gives its place in the list, where it still got one.
     fn place(&mut self, finding: Finding) -> Option<usize> {
         self.total = self.total.saturating_add(1);
