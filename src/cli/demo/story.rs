@@ -16,17 +16,16 @@ pub(super) struct Chapter {
 }
 
 /// Writes the events of the story, and gives each its id, time and place in its source's count.
-struct Author {
-    chapters: Vec<Chapter>,
+pub(super) struct Author {
+    pub(super) chapters: Vec<Chapter>,
     /// Seconds since the epoch, by the producers' clocks.
-    clock: i64,
+    pub(super) clock: i64,
     posted: std::collections::BTreeMap<&'static str, u64>,
 }
 
 /// The whole story, ending at `now` in seconds since the epoch.
 pub(super) fn story(now: i64) -> Vec<Chapter> {
-    let mut author =
-        Author { chapters: Vec::new(), clock: now.saturating_sub(6 * DAY), posted: std::collections::BTreeMap::new() };
+    let mut author = Author::from(now.saturating_sub(6 * DAY));
     author.normal_change();
     author.failing_tests();
     author.rollback();
@@ -35,28 +34,16 @@ pub(super) fn story(now: i64) -> Vec<Chapter> {
     author.chapters
 }
 
-/// Routine that makes up most of a real ledger: nightly dependency updates, four events a night and service.
-pub(super) fn nights(nights: u32, now: i64) -> Vec<Event> {
-    let mut author = Author {
-        chapters: Vec::new(),
-        clock: now.saturating_sub(DAY.saturating_mul(i64::from(nights).saturating_add(7))),
-        posted: std::collections::BTreeMap::new(),
-    };
-    author.chapter("nightly dependency updates");
-    for night in 0..nights {
-        author.clock = author.clock.saturating_add(DAY);
-        for service in ["payments", "accounts", "search"] {
-            author.nightly(service, night);
-        }
-    }
-    author.chapters.into_iter().flat_map(|chapter| chapter.events).collect()
-}
-
-const MINUTE: i64 = 60;
+pub(super) const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
-const DAY: i64 = 24 * HOUR;
+pub(super) const DAY: i64 = 24 * HOUR;
 
 impl Author {
+    /// Begins at this time, in seconds since the epoch.
+    pub(super) fn from(clock: i64) -> Self {
+        Self { chapters: Vec::new(), clock, posted: std::collections::BTreeMap::new() }
+    }
+
     fn normal_change(&mut self) {
         self.chapter("a normal change: asked for, reviewed, tested, authorised, deployed");
         let (change, commit, build) = ("CHG-1042", commit("payments 1.8.0"), artifact("payments", "1.8.0"));
@@ -179,34 +166,17 @@ impl Author {
         }));
     }
 
-    fn nightly(&mut self, service: &'static str, night: u32) {
-        let version = format!("nightly-{night}");
-        let change = format!("DEP-{service}-{night}");
-        let (commit, build) = (commit(&format!("{service} {version}")), artifact(service, &version));
-        self.post(service, Evidence::Change(Change {
-            title: "Update dependencies".to_owned(),
-            author: Some(bot("bot:dependency-updates")),
-            ..requested(&change, ChangeClass::Standard, RiskLevel::Low, service, &commit)
-        }));
-        self.after(7 * MINUTE);
-        self.post(service, tested("unit", Outcome::Succeeded, (400, 0, 3), &change, &commit, &build));
-        self.after(11 * MINUTE);
-        self.post(service, tested("integration", Outcome::Succeeded, (58, 0, 0), &change, &commit, &build));
-        self.after(5 * MINUTE);
-        self.post(service, deployed(service, "production", Outcome::Succeeded, &change, &commit, &build));
-    }
-
-    fn chapter(&mut self, heading: &'static str) {
+    pub(super) fn chapter(&mut self, heading: &'static str) {
         self.after(5 * HOUR);
         self.chapters.push(Chapter { heading, events: Vec::new() });
     }
 
-    fn after(&mut self, seconds: i64) {
+    pub(super) fn after(&mut self, seconds: i64) {
         self.clock = self.clock.saturating_add(seconds);
     }
 
     /// Adds an event of a service's pipeline, and gives its id.
-    fn post(&mut self, service: &'static str, evidence: Evidence) -> String {
+    pub(super) fn post(&mut self, service: &'static str, evidence: Evidence) -> String {
         self.after(MINUTE);
         let sequence = self.posted.entry(service).or_default();
         *sequence = sequence.saturating_add(1);
@@ -232,7 +202,7 @@ impl Author {
     }
 }
 
-fn requested(change: &str, class: ChangeClass, risk: RiskLevel, service: &str, commit: &Revision) -> Change {
+pub(super) fn requested(change: &str, class: ChangeClass, risk: RiskLevel, service: &str, commit: &Revision) -> Change {
     Change {
         change_id: change.to_owned(),
         change_class: class.into(),
@@ -244,7 +214,7 @@ fn requested(change: &str, class: ChangeClass, risk: RiskLevel, service: &str, c
     }
 }
 
-fn decided(change: &str, decision: Decision, kind: ApprovalKind, by: Actor, commit: &Revision) -> Approval {
+pub(super) fn decided(change: &str, decision: Decision, kind: ApprovalKind, by: Actor, commit: &Revision) -> Approval {
     Approval {
         change_id: change.to_owned(),
         decision: decision.into(),
@@ -255,7 +225,7 @@ fn decided(change: &str, decision: Decision, kind: ApprovalKind, by: Actor, comm
     }
 }
 
-fn tested(
+pub(super) fn tested(
     suite: &str,
     outcome: Outcome,
     (passed, failed, skipped): (u64, u64, u64),
@@ -276,7 +246,7 @@ fn tested(
     })
 }
 
-fn deployed(
+pub(super) fn deployed(
     service: &str,
     environment: &str,
     outcome: Outcome,
@@ -335,11 +305,11 @@ fn person(id: &str, role: &str, name: &str, mail: &str) -> Actor {
     }
 }
 
-fn bot(id: &str) -> Actor {
+pub(super) fn bot(id: &str) -> Actor {
     Actor { id: id.to_owned(), kind: ActorKind::Bot.into(), ..Actor::default() }
 }
 
-fn artifact(service: &str, version: &str) -> Artifact {
+pub(super) fn artifact(service: &str, version: &str) -> Artifact {
     let digest = blake3::hash(format!("{service} {version}").as_bytes()).to_hex();
     proto::Artifact {
         name: format!("registry.example.com/acme/{service}"),
@@ -348,7 +318,7 @@ fn artifact(service: &str, version: &str) -> Artifact {
     }
 }
 
-fn commit(of: &str) -> Revision {
+pub(super) fn commit(of: &str) -> Revision {
     let id = blake3::hash(of.as_bytes()).to_hex();
     Revision {
         repository: "https://git.example.com/acme/shop".to_owned(),

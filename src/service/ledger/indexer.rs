@@ -50,8 +50,18 @@ impl Indexer {
         if due.is_some() {
             self.publish_checkpoint();
         }
-        if !failed && let Err(error) = self.shared.index.flush() {
-            tracing::warn!(%error, "the index could not be flushed; the next start catches it up");
+        self.leave_index();
+    }
+
+    /// Leaves the index so that the next start can use it, or finds nothing there and rebuilds it.
+    fn leave_index(&self) {
+        let index = &self.shared.index;
+        let left = match self.shared.stop.reason() {
+            Some(StopReason::Index(_)) => index.reset(),
+            _ => index.flush(),
+        };
+        if let Err(error) = left {
+            tracing::warn!(%error, "the index could not be brought to its end");
         }
     }
 

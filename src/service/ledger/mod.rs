@@ -74,7 +74,12 @@ use self::{
     stop::Stop,
 };
 use crate::{
-    ledger::{checkpoint::SignedCheckpoint, event::Event, note::KeyName, position::TreeSize},
+    ledger::{
+        checkpoint::SignedCheckpoint,
+        event::Event,
+        note::{KeyName, VerifierKey},
+        position::TreeSize,
+    },
     store::{directory::DataDirectory, disk::FsDisk, index::Index, journal::JournalReader},
 };
 
@@ -106,7 +111,7 @@ struct Running {
 
 /// What threads and readers share.
 struct Shared {
-    origin: KeyName,
+    verifier: VerifierKey,
     reader: JournalReader,
     index: Arc<Index>,
     /// The latest committed checkpoint. Written by the committer alone; a pointer is swapped under the lock.
@@ -185,7 +190,12 @@ impl Ledger {
 
     /// The ledger's name.
     pub fn origin(&self) -> &KeyName {
-        &self.shared().origin
+        self.shared().verifier.name()
+    }
+
+    /// The key that its checkpoints are verified with.
+    pub fn verifier(&self) -> &VerifierKey {
+        &self.shared().verifier
     }
 
     /// The latest checkpoint; what it covers is durable. Cheap.
@@ -209,7 +219,8 @@ impl Ledger {
     }
 
     /// Shuts the ledger down: takes no more events, commits and answers what is queued, brings the index and the
-    /// checkpoint file up to it, and gives the lock back. Reading still works. A second call waits for the first.
+    /// checkpoint file up to it, and gives the journal's lock back. Reading still works, and keeps the index open
+    /// until the last handle is gone. A second call waits for the first.
     pub async fn shutdown(&self) {
         let ledger = self.clone();
         // The only error is a panic of the closure, and the threads' own panics have been reported.
@@ -235,7 +246,7 @@ impl Ledger {
         let size = recovered.state.size();
         let room = Arc::new(Semaphore::new(options.queue_bytes_max));
         let shared = Arc::new(Shared {
-            origin: recovered.state.origin().clone(),
+            verifier: recovered.key.verifier().clone(),
             reader: recovered.journal.reader(),
             index: recovered.index,
             checkpoint: RwLock::new(Arc::new(recovered.checkpoint)),

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::{Ledger, Shared, stored::OpenBatch};
+use super::{Ledger, Shared, stop::StopReason, stored::OpenBatch};
 use crate::{
     ledger::{
         checkpoint::SignedCheckpoint,
@@ -14,6 +14,7 @@ use crate::{
         hash::NodeHash,
         position::{EntryIndex, TreeSize},
         receipt::Receipt,
+        tile::TileId,
         tree::{prove_consistency, prove_inclusion},
     },
     store::{
@@ -150,6 +151,16 @@ impl Ledger {
         shared.wait_for_index(new)?;
         prove_consistency(shared.index.as_ref(), old, new)?.ok_or_else(none)
     }
+
+    /// Reads a hash tile of the tree of any size up to the ledger's.
+    ///
+    /// # Errors
+    /// When the tree has no such tile, or it can't be read.
+    pub fn tile(&self, id: TileId) -> Result<Vec<u8>, ReadError> {
+        let shared = self.shared();
+        shared.wait_for_index(shared.size())?;
+        Ok(shared.index.tile(id)?)
+    }
 }
 
 impl Shared {
@@ -168,10 +179,12 @@ impl Shared {
     }
 
     fn wait_for_index(&self, size: TreeSize) -> Result<(), ReadError> {
-        if self.indexed.wait_for(size.value()) {
-            Ok(())
-        } else {
-            Err(ReadError::IndexStopped)
+        let has_it = self.indexed.wait_for(size.value());
+        match self.stop.reason() {
+            // Some of it may be gone, and at the end all of it is.
+            Some(StopReason::Index(_)) => Err(ReadError::IndexStopped),
+            _ if has_it => Ok(()),
+            _ => Err(ReadError::IndexStopped),
         }
     }
 

@@ -20,7 +20,7 @@ use crate::{
     store::{
         directory::DirectoryError,
         disk::Disk,
-        index::{Index, IndexError},
+        index::{self, Index, IndexError},
         journal::{Journal, JournalError, JournalReader, RawBatch, Recovery},
     },
 };
@@ -124,8 +124,13 @@ pub(super) fn recover(place: Place, options: &LedgerOptions) -> Result<Recovered
     let checkpoint = last_checkpoint(&reader, &key)?;
     let index = Index::open(&index, origin)?;
     let (state, caught_up, rebuilt) = agree(&index, &reader, checkpoint.checkpoint())?;
+    let rebuilt = rebuilt.or_else(|| match index.opened() {
+        index::Opened::Dropped(error) => Some(error.to_string()),
+        index::Opened::New | index::Opened::Loaded => None,
+    });
     let mut identity_key = [0; 32];
-    getrandom::fill(&mut identity_key).map_err(|error| LedgerError::System(error.into()))?;
+    getrandom::fill(&mut identity_key)
+        .map_err(|error| LedgerError::System(std::io::Error::other(error.to_string())))?;
     Ok(Recovered {
         disk,
         directory,

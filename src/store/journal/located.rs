@@ -10,14 +10,14 @@ use crate::ledger::{
 use super::{
     SAMPLE_BYTES,
     batch::{
-        BlockAt, RawBatch, Section, StoredEntry, Table, malformed, pick_entry, pick_payload,
-        read_checkpoint, read_section,
+        RawBatch, StoredEntry, malformed, pick_entry, pick_payload, read_checkpoint, read_section,
     },
     committed::Lookup,
     error::{Damage, DamageKind, During, JournalError},
     frame::{FRAME_HEADER_BYTES, FRAME_HEADER_LENGTH, FrameHeader, FrameKind, Mark, Position},
     place::Place,
     segment::{SegmentFile, Window},
+    table::{BlockAt, Section, Table},
 };
 
 /// What is read at first: all headers that may follow a sample, and with small batches the batch too.

@@ -3,7 +3,10 @@
 use std::{
     io,
     path::Path,
-    sync::{Arc, Condvar, Mutex},
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use crate::store::disk::{Access, Disk, DiskFile, FsDisk, Lock};
@@ -15,8 +18,10 @@ pub(super) enum Fault {
     Write,
     /// Half of it is written, and then it fails.
     HalfWrite,
-    /// Everything is written, and the sync fails: it may or may not survive. Here it does.
+    /// Everything is written, and the sync fails.
     Sync,
+    /// The same, and nothing can be done to the file any more: what was written is there at the next start.
+    SyncAndGone,
     /// The write panics.
     Panic,
 }
@@ -24,6 +29,7 @@ pub(super) enum Fault {
 #[derive(Debug, Default)]
 struct Plan {
     fault: Mutex<Option<Fault>>,
+    gone: AtomicBool,
     /// Whether syncs have to wait, and how many do.
     held: Mutex<(bool, usize)>,
     moved: Condvar,
@@ -40,9 +46,10 @@ impl TestDisk {
         *self.plan.fault.lock().unwrap() = Some(fault);
     }
 
-    /// Forgets a fault that did not come up.
+    /// Forgets a fault, whether it came up or not.
     pub(super) fn clear(&self) {
         *self.plan.fault.lock().unwrap() = None;
+        self.plan.gone.store(false, Ordering::SeqCst);
     }
 
     /// Makes every sync of the journal wait.
@@ -150,6 +157,9 @@ impl DiskFile for TestFile {
     }
 
     fn set_length(&self, length: u64) -> io::Result<()> {
+        if self.plan.gone.load(Ordering::SeqCst) {
+            return Err(io::Error::other("the disk is gone"));
+        }
         self.file.set_length(length)
     }
 
@@ -163,7 +173,9 @@ impl DiskFile for TestFile {
         held.1 -= 1;
         drop(held);
         self.file.sync()?;
-        if self.takes(Fault::Sync) {
+        let gone = self.takes(Fault::SyncAndGone);
+        self.plan.gone.fetch_or(gone, Ordering::SeqCst);
+        if gone || self.takes(Fault::Sync) {
             return Err(io::Error::other("no sync today"));
         }
         Ok(())

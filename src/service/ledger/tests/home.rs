@@ -22,7 +22,7 @@ use crate::{
         event::{Event, NewEvent, NewPart},
         note::SigningKey,
         payload::Salt,
-        position::{TreeSize, UnixNanos, length},
+        position::{EntryIndex, TreeSize, UnixNanos, length},
         receipt::Receipt,
         tile::decode_entry_bundle,
         verify::{Chunk, IdentityKey, LedgerCheck, check_chunk},
@@ -164,10 +164,12 @@ pub(super) fn event(source: &str, id: impl ToString, content: &str) -> Event {
     Event::new(event, UnixNanos::new(NOW)).unwrap()
 }
 
-/// Source and id of an entry.
-pub(super) fn key_of(entry: &[u8]) -> (String, String) {
+/// The same entry at another place.
+pub(super) fn renumbered(entry: &[u8], index: u64) -> Vec<u8> {
     let entry = Entry::decode(entry).unwrap();
-    (entry.source.to_owned(), entry.event_id.to_owned())
+    let index = EntryIndex::new(index);
+    let moved = Entry::at(index, entry.recorded_at, entry.previous, entry.fields());
+    moved.encode().unwrap()
 }
 
 /// Records an event and asks for the receipt.

@@ -28,6 +28,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         Fault::Write,
         Fault::HalfWrite,
         Fault::Sync,
+        Fault::SyncAndGone,
         Fault::Panic,
     ]);
     let step = prop_oneof![

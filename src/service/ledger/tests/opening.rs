@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::{
     super::{LedgerError, Posting},
-    home::{Home, event, key, record, verify_receipt},
+    home::{Home, event, key, record, renumbered, verify_receipt},
 };
 use crate::{
     ledger::{
         checkpoint::Checkpoint,
+        filter::Filter,
         hash::{LeafHash, RootHash},
         note::SigningKey,
         position::{EntryIndex, TreeSize, UnixNanos},
@@ -16,7 +17,7 @@ use crate::{
     },
     store::{
         disk::FsDisk,
-        index::Index,
+        index::{Index, IndexOptions},
         journal::{EncodedBatch, Journal, JournalOptions},
     },
 };
@@ -42,6 +43,7 @@ async fn a_second_process_is_kept_out() {
     let ledger = home.open();
     assert!(matches!(home.try_open(), Err(LedgerError::Journal(_))));
     ledger.shutdown().await;
+    drop(ledger);
     home.open().shutdown().await;
 }
 
@@ -76,78 +78,87 @@ async fn an_index_that_is_gone_is_rebuilt_with_the_same_answers() {
     assert_eq!(home.verify(), TreeSize::new(701));
 }
 
-/// Opens a ledger of three entries whose index says something else.
-async fn opens_with_index(spoil: impl FnOnce(&Index, &[u8])) -> Option<String> {
+/// Opens a ledger of 700 entries whose index says something else.
+async fn opens_with_index(spoil: impl FnOnce(&Index, &[Vec<u8>])) -> (u64, Option<String>) {
     let home = Home::new();
     let ledger = home.open();
-    for id in 0..3 {
-        record(&ledger, event("ci", id, "1")).await.unwrap();
-    }
-    let entry = ledger.entry(EntryIndex::new(0)).unwrap().entry;
+    let postings = (0..700).map(|id| Posting {
+        event: event("ci", id, "1"),
+        want_receipt: false,
+    });
+    ledger.append_many(postings.collect()).await;
+    let all = ledger.select(
+        &Filter::default(),
+        EntryIndex::default()..EntryIndex::new(700),
+        700,
+    );
+    let entries: Vec<_> = all.unwrap().into_iter().map(|(_, e)| e.entry).collect();
     ledger.shutdown().await;
     drop(ledger);
     home.delete_index();
-    let index = Index::open(&home.index(), key().verifier().name()).unwrap();
-    spoil(&index, &entry);
+    let options = IndexOptions {
+        tail_entries: 256,
+        background: false,
+        ..IndexOptions::default()
+    };
+    let index = Index::open_with(&home.index(), key().verifier().name(), options).unwrap();
+    spoil(&index, &entries);
     index.flush().unwrap();
     drop(index);
     let (ledger, opened) = home.try_open().unwrap();
-    assert!(
-        record(&ledger, event("ci", 1, "1"))
-            .await
-            .unwrap()
-            .duplicate
-    );
-    assert!(
-        !record(&ledger, event("ci", 3, "1"))
-            .await
-            .unwrap()
-            .duplicate
-    );
-    ledger
-        .receipt(EntryIndex::new(0))
-        .unwrap()
-        .verify(key().verifier())
-        .unwrap();
+    let again = record(&ledger, event("ci", 1, "1")).await.unwrap();
+    assert!(again.duplicate);
+    let fresh = record(&ledger, event("ci", 700, "1")).await.unwrap();
+    assert!(!fresh.duplicate);
+    let receipt = ledger.receipt(EntryIndex::new(300)).unwrap();
+    receipt.verify(key().verifier()).unwrap();
     ledger.shutdown().await;
-    assert_eq!(home.verify(), TreeSize::new(4));
-    opened.rebuilt
+    assert_eq!(home.verify(), TreeSize::new(701));
+    (opened.caught_up, opened.rebuilt)
+}
+
+fn apply(index: &Index, entries: &[Vec<u8>], leaf: impl Fn(&[u8]) -> LeafHash) {
+    let first = index.size().next_index();
+    let entries: Vec<&[u8]> = entries.iter().map(Vec::as_slice).collect();
+    let leaves: Vec<LeafHash> = entries.iter().map(|entry| leaf(entry)).collect();
+    index.apply(first, &entries, &leaves).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_index_of_another_tree_is_rebuilt() {
-    let wrong = LeafHash::of_entry(b"something else");
-    for entries in 1..=3 {
-        let rebuilt = opens_with_index(|index, entry| {
-            for at in 0..entries {
-                index
-                    .apply(EntryIndex::new(at), &[entry], &[wrong])
-                    .unwrap();
-            }
-        });
-        assert!(rebuilt.await.is_some(), "{entries}");
+    // One wrong leaf, in what the journal goes on from or right at its end.
+    for wrong in [0, 255, 256, 511] {
+        let (caught_up, rebuilt) = opens_with_index(|index, entries| {
+            apply(index, &entries[..wrong], LeafHash::of_entry);
+            apply(index, &entries[wrong..=wrong], |_| {
+                LeafHash::of_entry(b"else")
+            });
+            apply(index, &entries[wrong + 1..512], LeafHash::of_entry);
+        })
+        .await;
+        assert!(rebuilt.is_some(), "{wrong}");
+        assert_eq!(caught_up, 700);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_index_ahead_of_the_journal_is_rebuilt() {
-    let rebuilt = opens_with_index(|index, entry| {
-        let leaf = LeafHash::of_entry(entry);
-        index
-            .apply(EntryIndex::new(0), &[entry; 9], &[leaf; 9])
-            .unwrap();
-    });
-    assert!(rebuilt.await.unwrap().contains("the index has 9 entries"));
+    let (_, rebuilt) = opens_with_index(|index, entries| {
+        apply(index, entries, LeafHash::of_entry);
+        let more: Vec<_> = (700..1400).map(|at| renumbered(&entries[0], at)).collect();
+        apply(index, &more, LeafHash::of_entry);
+    })
+    .await;
+    assert!(rebuilt.unwrap().contains("and the journal 700"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_index_that_is_behind_is_caught_up() {
-    let rebuilt = opens_with_index(|index, entry| {
-        index
-            .apply(EntryIndex::new(0), &[entry], &[LeafHash::of_entry(entry)])
-            .unwrap();
-    });
-    assert_eq!(rebuilt.await, None);
+    let (caught_up, rebuilt) = opens_with_index(|index, entries| {
+        apply(index, &entries[..300], LeafHash::of_entry);
+    })
+    .await;
+    assert_eq!((caught_up, rebuilt), (700 - 256, None));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -156,6 +167,7 @@ async fn another_key_than_the_one_that_signed_is_refused() {
     let ledger = home.open();
     record(&ledger, event("ci", 1, "1")).await.unwrap();
     ledger.shutdown().await;
+    drop(ledger);
     let other = SigningKey::from_seed(key().verifier().name().clone(), &[1; 32]);
     assert!(matches!(
         home.try_open_with(other),
@@ -175,8 +187,9 @@ fn forge(home: &Home, state: &State, sign: impl FnOnce(Checkpoint) -> Checkpoint
     )
     .unwrap();
     let events = vec![event("ci", "forged", "1"), event("ci", "too", "1")];
-    let (next, batch) = state.append(events, UnixNanos::new(7)).unwrap();
-    let checkpoint = sign(batch.checkpoint.clone()).sign(&key());
+    let (next, mut batch) = state.append(events, UnixNanos::new(7)).unwrap();
+    batch.checkpoint = sign(batch.checkpoint);
+    let checkpoint = batch.checkpoint.clone().sign(&key());
     let batch = EncodedBatch::new(&batch, &checkpoint, 1).unwrap();
     journal.append(batch).unwrap();
     next

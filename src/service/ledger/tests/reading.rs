@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{
     super::{Ledger, Posting, ReadError},
-    home::{Home, event, key, key_of},
+    home::{Home, event, key},
 };
 use crate::ledger::{
     entry::Entry,
@@ -141,7 +141,6 @@ fn select(
         .into_iter()
         .map(|(index, stored)| {
             assert_eq!(stored, ledger.entry(index).unwrap());
-            key_of(&stored.entry);
             (index, stored.entry)
         })
         .collect()

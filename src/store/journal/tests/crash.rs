@@ -106,7 +106,7 @@ fn all_single_faults(seeds: std::ops::Range<u64>, new: fn(u64) -> SimDisk) -> Ve
 
 #[test]
 fn acknowledged_batches_survive_a_fault_at_any_operation() {
-    let failures = all_single_faults(0..8, SimDisk::new);
+    let failures = all_single_faults(0..4, SimDisk::new);
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 

@@ -55,7 +55,7 @@ fn directory() -> PathBuf {
 /// Small segments, so that a short test seals some.
 fn small() -> JournalOptions {
     JournalOptions {
-        segment_bytes: 6000,
+        segment_bytes: 3500,
     }
 }
 
