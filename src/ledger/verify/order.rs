@@ -29,6 +29,8 @@ pub struct LedgerCheck {
     gaps: Gaps,
     misplaced: bool,
     tree: Option<Frontier>,
+    /// Whether an entry was missing or not in its place.
+    misplaced: bool,
     findings: Findings,
     counts: Counts,
 }
@@ -49,6 +51,20 @@ impl Findings {
     /// Adds one.
     pub fn push(&mut self, finding: Finding) {
         self.place(finding);
+    }
+
+    /// Adds those of another check, the ones it did not list too.
+    pub fn join(&mut self, other: Self) {
+        let listed = crate::ledger::position::count(other.listed.len());
+        self.extend(other.listed);
+        self.total = self
+            .total
+            .saturating_add(other.total.saturating_sub(listed));
+    }
+
+    /// Puts those that are listed in the order of their entries, the ones that name none first.
+    pub fn sort(&mut self) {
+        self.listed.sort_by_key(|finding| finding.index);
     }
 
     /// Adds one, and gives its place in the list, where it still got one.
@@ -108,6 +124,7 @@ impl LedgerCheck {
             gaps: Gaps::default(),
             misplaced: false,
             tree: from_start.then(Frontier::new),
+            misplaced: false,
             findings: Findings::default(),
             counts: Counts::default(),
         }
@@ -163,6 +180,11 @@ impl LedgerCheck {
         &self.counts
     }
 
+    /// Whether an entry so far was missing or not in its place, so that the tree can't be the signed one.
+    pub fn has_misplaced(&self) -> bool {
+        self.misplaced
+    }
+
     /// Adds what was found elsewhere.
     pub fn report(&mut self, finding: Finding) {
         self.findings.push(finding);
@@ -183,7 +205,10 @@ impl LedgerCheck {
                 self.broken_chain(line);
             }
             self.take(line, line.index);
-        } else if continues == Some(true) {
+            return;
+        }
+        self.misplaced = true;
+        if continues == Some(true) {
             let finding = self.misplaced(FindingKind::EntryAltered, self.next, line);
             let place = self.findings.place(finding);
             self.misnumbered = Some((line.index, place));

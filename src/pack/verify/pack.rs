@@ -15,7 +15,7 @@ use crate::{
         finding::{Finding, FindingKind},
         hash::RootHash,
         note::{NoteError, VerifierKey},
-        position::{EntryIndex, TreeSize, count},
+        position::{EntryIndex, TreeSize},
         tile::{Span, TILE_WIDTH},
         tree::Frontier,
         verify::{Findings, IdentityKey},
@@ -115,10 +115,7 @@ fn run(
     ordered: &mut Ordered<'_>,
     progress: Progress<'_>,
 ) -> Result<(), VerifyError> {
-    let mut random = [0; 32];
-    getrandom::fill(&mut random)
-        .map_err(|error| VerifyError::Temporary(std::io::Error::other(error.to_string())))?;
-    let key = IdentityKey::new(random);
+    let key = identity_key()?;
     let total = layout
         .spans
         .iter()
@@ -135,6 +132,14 @@ fn run(
             Ok(())
         },
     )
+}
+
+/// A fresh key for the identities of events.
+pub(super) fn identity_key() -> Result<IdentityKey, VerifyError> {
+    let mut random = [0; 32];
+    getrandom::fill(&mut random)
+        .map_err(|error| VerifyError::Temporary(std::io::Error::other(error.to_string())))?;
+    Ok(IdentityKey::new(random))
 }
 
 /// Reads the checkpoint: what it signs, where it can be read at all.
@@ -401,9 +406,7 @@ fn finish(
     findings.extend(in_jsonl);
     findings.extend(in_csv);
     let (in_order, _) = ordered.check.finish();
-    let unlisted = in_order.total.saturating_sub(count(in_order.listed.len()));
-    findings.extend(in_order.listed);
-    findings.total = findings.total.saturating_add(unlisted);
+    findings.join(in_order);
     if let Some(manifest) = manifest {
         let found = super::manifest::Found {
             files,
@@ -416,11 +419,7 @@ fn finish(
         };
         findings.extend(compare_manifest(manifest, &found)?);
     }
-    findings.listed.sort_by_key(|finding| {
-        finding
-            .index
-            .map_or(0, |index| index.value().saturating_add(1))
-    });
+    findings.sort();
     report.findings = findings;
     remarks(manifest, report);
     conclude(report);
