@@ -22,7 +22,7 @@ pub(super) fn paint(style: anstyle::Style, text: impl fmt::Display) -> String {
 }
 
 /// Whether a character moves the cursor, changes the terminal, or makes text read in another order.
-const fn is_active(c: char) -> bool {
+fn is_active(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }

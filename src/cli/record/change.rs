@@ -75,7 +75,7 @@ impl EvidenceArgs for ChangeArgs {
         }
         Ok(Evidence::from(Change {
             change_id: required(self.change_id, "--change-id")?,
-            change_class: self.class,
+            change_class: required(self.class, "--class")?,
             title: required(self.title, "--title")?,
             reason: self.reason,
             risk: self.risk,
