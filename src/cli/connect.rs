@@ -1,21 +1,17 @@
 //! A connection to a ledger's server.
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
-use tonic::{
-    Status,
-    transport::{Channel, Endpoint},
-};
+use tonic::{Status, transport::Channel};
 
 use super::{error::CliError, status::ServerError};
-use crate::service::proto::ledger_client::LedgerClient;
+use crate::service::{
+    proto::ledger_client::LedgerClient,
+    rpc::client::{ClientOptions, connect},
+};
 
 /// Where a server listens unless it is told otherwise.
 pub(super) const DEFAULT_SERVER: &str = "http://127.0.0.1:8087";
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// The most bytes of one answer: an entry with its payload fits many times over.
-const ANSWER_BYTES_MAX: usize = 16 << 20;
 
 /// A server's address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,11 +28,9 @@ impl ServerUrl {
             .strip_prefix("http://")
             .ok_or(example)?
             .trim_end_matches('/');
-        if authority.is_empty() || authority.contains(['/', '@', ' ', '?', '#']) {
+        if authority.is_empty() || authority.contains(['/', '@', ' ', '?', '#', '%']) {
             return Err(example.to_owned());
         }
-        Endpoint::from_shared(format!("http://{authority}"))
-            .map_err(|error| format!("{error}; {example}"))?;
         Ok(Self(format!("http://{authority}")))
     }
 
@@ -81,17 +75,15 @@ impl Session {
             .enable_all()
             .build()
             .map_err(|error| CliError::failed("can't start the network client").because(error))?;
-        let unreachable = |source| {
-            let url = url.clone();
-            CliError::Server(Box::new(ServerError::Unreachable { url, source }))
-        };
-        let endpoint = Endpoint::from_shared(url.0.clone())
-            .map_err(unreachable)?
-            .connect_timeout(CONNECT_TIMEOUT);
-        let channel = runtime.block_on(endpoint.connect()).map_err(unreachable)?;
+        let client = runtime
+            .block_on(connect(&url.0, &ClientOptions::default()))
+            .map_err(|source| {
+                let url = url.clone();
+                CliError::Server(Box::new(ServerError::Unreachable { url, source }))
+            })?;
         Ok(Self {
             runtime,
-            client: LedgerClient::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX),
+            client,
             url: url.clone(),
         })
     }

@@ -20,7 +20,7 @@ use crate::{
     service::{
         config::{Config, LogFormat, Override},
         ledger::{Ledger, LedgerOptions, Opened},
-        rpc::server::serve,
+        rpc::serve,
     },
     store::{directory::DataDirectory, journal::JournalOptions},
 };

@@ -6,6 +6,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use super::connect::ServerUrl;
+use crate::service::rpc::client::ConnectError;
 
 /// A call that did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +17,7 @@ pub(super) enum ServerError {
         /// Where.
         url: ServerUrl,
         /// Why.
-        source: tonic::transport::Error,
+        source: ConnectError,
     },
     /// The server answered, and the answer is no; or the connection broke.
     #[error("{url} says {}: {}", code_name(status.code()), status.message())]
