@@ -1,2 +1,5 @@
 //! Parses, runs, and gives the exit code.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    exhibit::cli::main()
+}

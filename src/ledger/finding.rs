@@ -78,6 +78,8 @@ kinds! {
     ManifestMismatch = "manifest_mismatch", "the manifest does not describe this pack";
     /// A file that is derived from the entries says something else.
     DerivedMismatch = "derived_mismatch", "a derived file differs from the entries";
+    /// The zip is damaged, or is not in the one form that a pack's zip has.
+    ContainerDamaged = "container_damaged", "the zip file is damaged, or another program packed it";
     /// A file of the pack that has no business there.
     UnexpectedFile = "unexpected_file", "a file does not belong here";
     /// A segment of the journal is damaged.

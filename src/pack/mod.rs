@@ -10,12 +10,16 @@
 mod container;
 pub mod derived;
 pub mod manifest;
+mod pipeline;
 pub mod read;
 pub mod report;
 pub mod sequence;
 pub mod source;
 #[doc(hidden)]
 pub mod tamper;
+#[cfg(test)]
+mod tests;
+mod tiles;
 pub mod verify;
 pub mod write;
 

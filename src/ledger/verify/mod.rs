@@ -119,9 +119,31 @@ impl IdentityKey {
     }
 }
 
+/// One entry of a chunk while it is checked, for whoever wants to make something of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// Where it should stand.
+    pub place: EntryIndex,
+    /// The entry; `None` when it does not decode.
+    pub entry: Option<&'a Entry<'a>>,
+    /// Its leaf hash.
+    pub leaf: LeafHash,
+    /// Its payload; `None` when it is not included or does not decode.
+    pub parts: Option<&'a [Part<'a>]>,
+}
+
 /// Checks everything about a chunk that needs no neighbour: every entry decodes, every leaf and chain hash is
 /// computed, every payload part is hashed and compared with its entry's commitment.
 pub fn check_chunk(chunk: Chunk<'_>, key: &IdentityKey) -> ChunkReport {
+    check_chunk_with(chunk, key, |_| {})
+}
+
+/// As [`check_chunk`], and shows each entry as it goes, so that nothing has to be decoded twice.
+pub fn check_chunk_with(
+    chunk: Chunk<'_>,
+    key: &IdentityKey,
+    mut show: impl FnMut(Seen<'_>),
+) -> ChunkReport {
     let mut report = ChunkReport {
         first: chunk.first,
         lines: Vec::with_capacity(chunk.entries.len()),
@@ -136,7 +158,8 @@ pub fn check_chunk(chunk: Chunk<'_>, key: &IdentityKey) -> ChunkReport {
     for (place, bytes) in (0..).zip(chunk.entries) {
         let index = chunk.first.plus(place);
         report.counts.bytes = report.counts.bytes.saturating_add(count(bytes.len()));
-        report.leaves.push(LeafHash::of_entry(bytes));
+        let leaf = LeafHash::of_entry(bytes);
+        report.leaves.push(leaf);
         let entry = match Entry::decode(bytes) {
             Ok(entry) => Some(entry),
             Err(error) => {
@@ -149,7 +172,7 @@ pub fn check_chunk(chunk: Chunk<'_>, key: &IdentityKey) -> ChunkReport {
                 None
             }
         };
-        report.lines.push(entry.map(|entry| {
+        report.lines.push(entry.as_ref().map(|entry| {
             Line {
                 index: entry.index,
                 recorded_at: entry.recorded_at,
@@ -160,13 +183,20 @@ pub fn check_chunk(chunk: Chunk<'_>, key: &IdentityKey) -> ChunkReport {
                     .then(|| (entry.source.to_owned(), entry.source_sequence)),
             }
         }));
-        payloads = match payloads {
+        let payload = match payloads {
             None => {
                 report.counts.payloads_absent = report.counts.payloads_absent.saturating_add(1);
                 None
             }
             Some(rest) => check_payload(&mut report, index, entry.as_ref(), rest),
         };
+        payloads = payload.as_ref().map(|(_, rest)| *rest);
+        show(Seen {
+            place: index,
+            entry: entry.as_ref(),
+            leaf,
+            parts: payload.as_ref().map(|(parts, _)| parts.as_slice()),
+        });
     }
     if let Some(rest) = payloads.filter(|rest| !rest.is_empty()) {
         let last = chunk
@@ -183,13 +213,14 @@ pub fn check_chunk(chunk: Chunk<'_>, key: &IdentityKey) -> ChunkReport {
     report
 }
 
-/// Checks the payload at the front of `rest`, and gives what follows it; `None` where the next can't be found.
+/// Checks the payload at the front of `rest`, and gives its parts and what follows it; `None` where the next can't be
+/// found.
 fn check_payload<'a>(
     report: &mut ChunkReport,
     index: EntryIndex,
     entry: Option<&Entry<'_>>,
     rest: &'a [u8],
-) -> Option<&'a [u8]> {
+) -> Option<(Vec<Part<'a>>, &'a [u8])> {
     if rest.is_empty() {
         let found = "the end of the payloads";
         let finding = Finding::at(FindingKind::PayloadMissing, index, "a payload", found);
@@ -234,5 +265,5 @@ fn check_payload<'a>(
             commitment,
         ));
     }
-    Some(rest)
+    Some((parts, rest))
 }

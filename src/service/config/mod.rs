@@ -18,6 +18,11 @@ use std::{
 
 use keys::{KEYS, Key};
 
+use crate::{
+    service::ledger::LedgerOptions,
+    store::journal::{JournalOptions, LEVEL_DEFAULT},
+};
+
 /// The settings file in the data directory.
 pub const CONFIG_FILE: &str = "exhibit.toml";
 
@@ -170,8 +175,8 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8087)),
             limits: Limits::default(),
             journal: Journal {
-                segment_bytes: 256 << 20,
-                compression_level: 1,
+                segment_bytes: JournalOptions::default().segment_bytes,
+                compression_level: LEVEL_DEFAULT,
             },
             log: Log {
                 format: LogFormat::Text,
@@ -204,6 +209,18 @@ impl Config {
     /// When a key is unknown, or a value is empty or not one the key can have: says where, and what would be right.
     pub fn load(dir: &Path, overrides: &[Override]) -> Result<(Self, Vec<Setting>), ConfigError> {
         Self::gather(dir, |name| std::env::var_os(name), overrides)
+    }
+
+    /// What of the settings is the ledger's.
+    pub fn ledger_options(&self) -> LedgerOptions {
+        LedgerOptions {
+            queue_bytes_max: self.limits.queue_bytes,
+            compression_level: self.journal.compression_level,
+            journal: JournalOptions {
+                segment_bytes: self.journal.segment_bytes,
+            },
+            ..LedgerOptions::default()
+        }
     }
 
     fn gather(

@@ -74,7 +74,12 @@ use self::{
     stop::Stop,
 };
 use crate::{
-    ledger::{checkpoint::SignedCheckpoint, event::Event, note::KeyName, position::TreeSize},
+    ledger::{
+        checkpoint::SignedCheckpoint,
+        event::Event,
+        note::{KeyName, VerifierKey},
+        position::TreeSize,
+    },
     store::{directory::DataDirectory, disk::FsDisk, index::Index, journal::JournalReader},
 };
 
@@ -106,7 +111,7 @@ struct Running {
 
 /// What threads and readers share.
 struct Shared {
-    origin: KeyName,
+    verifier: VerifierKey,
     reader: JournalReader,
     index: Arc<Index>,
     /// The latest committed checkpoint. Written by the committer alone; a pointer is swapped under the lock.
@@ -184,7 +189,12 @@ impl Ledger {
 
     /// The ledger's name.
     pub fn origin(&self) -> &KeyName {
-        &self.shared().origin
+        self.shared().verifier.name()
+    }
+
+    /// The key that its checkpoints are verified with.
+    pub fn verifier(&self) -> &VerifierKey {
+        &self.shared().verifier
     }
 
     /// The latest checkpoint; what it covers is durable. Cheap.
@@ -235,7 +245,7 @@ impl Ledger {
         let size = recovered.state.size();
         let room = Arc::new(Room::new(options.queue_bytes_max));
         let shared = Arc::new(Shared {
-            origin: recovered.state.origin().clone(),
+            verifier: recovered.key.verifier().clone(),
             reader: recovered.journal.reader(),
             index: recovered.index,
             checkpoint: RwLock::new(Arc::new(recovered.checkpoint)),

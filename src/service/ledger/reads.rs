@@ -14,6 +14,7 @@ use crate::{
         hash::NodeHash,
         position::{EntryIndex, TreeSize},
         receipt::Receipt,
+        tile::TileId,
         tree::{prove_consistency, prove_inclusion},
     },
     store::{
@@ -149,6 +150,16 @@ impl Ledger {
         }
         shared.wait_for_index(new)?;
         prove_consistency(shared.index.as_ref(), old, new)?.ok_or_else(none)
+    }
+
+    /// Reads a hash tile of the tree of any size up to the ledger's.
+    ///
+    /// # Errors
+    /// When the tree has no such tile, or it can't be read.
+    pub fn tile(&self, id: TileId) -> Result<Vec<u8>, ReadError> {
+        let shared = self.shared();
+        shared.wait_for_index(shared.size())?;
+        Ok(shared.index.tile(id)?)
     }
 }
 

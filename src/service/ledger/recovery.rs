@@ -129,7 +129,8 @@ pub(super) fn recover(place: Place, options: &LedgerOptions) -> Result<Recovered
         index::Opened::New | index::Opened::Loaded => None,
     });
     let mut identity_key = [0; 32];
-    getrandom::fill(&mut identity_key).map_err(|error| LedgerError::System(error.into()))?;
+    getrandom::fill(&mut identity_key)
+        .map_err(|error| LedgerError::System(std::io::Error::other(error.to_string())))?;
     Ok(Recovered {
         disk,
         directory,

@@ -57,7 +57,7 @@ pub(super) fn pages<T>(patience: Option<Duration>) -> (PageSender<T>, Pages<T>) 
 impl<T: Send> PageSender<T> {
     /// Hands a page over once the one before has been taken up.
     pub(super) async fn send(&self, page: Vec<T>) -> Result<(), Gone> {
-        let sent = match self.patience {
+        match self.patience {
             None => self.pages.send(page).await.map_err(|_| Gone),
             Some(patience) => match tokio::time::timeout(patience, self.pages.send(page)).await {
                 Ok(sent) => sent.map_err(|_| Gone),
@@ -67,8 +67,7 @@ impl<T: Send> PageSender<T> {
                     Err(Gone)
                 }
             },
-        };
-        sent
+        }
     }
 
     /// Says how the stream ends once all pages have been taken; without it, it ends well. The first word counts.

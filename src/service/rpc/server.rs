@@ -12,9 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::{Server, server::Router};
 use tonic_health::{ServingStatus, server::HealthReporter};
 
-use super::{
-    connection::connections, explain::Explained, ledger_sink::LedgerSink, service::LedgerService,
-};
+use super::{connection::connections, explain::Explained, service::LedgerService};
 use crate::service::{
     config::{Config, Limits},
     ledger::Ledger,

@@ -1,0 +1,191 @@
+//! What keeps a command from being carried out, and how that is told: one line, the causes, the way out.
+
+use std::{error::Error, fmt, io, path::PathBuf};
+
+use super::text::{paint, safe, style};
+
+/// A command could not be carried out.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CliError {
+    /// Flags that do not go together, or a value that only turns out wrong once it is used.
+    #[error("{problem}")]
+    Usage {
+        /// What is wrong.
+        problem: String,
+        /// What to write instead.
+        help: String,
+    },
+    /// A file or directory can't be read.
+    #[error("can't read {}", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file or directory can't be written.
+    #[error("can't write {}", path.display())]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file stands where one is to be written.
+    #[error("{} exists already", path.display())]
+    Exists {
+        /// Which.
+        path: PathBuf,
+        /// The way out.
+        help: &'static str,
+    },
+    /// Standard output was closed by whoever read it; not worth a word.
+    #[error("standard output was closed")]
+    OutputClosed,
+    /// Standard output can't be written.
+    #[error("can't write to standard output")]
+    Output(#[source] io::Error),
+    /// The server said no, or can't be reached.
+    #[cfg(feature = "server")]
+    #[error(transparent)]
+    Server(Box<super::status::ServerError>),
+    /// What was checked does not hold: a verdict, where no report can be given.
+    #[error("{what}")]
+    Untrusted {
+        /// What does not hold.
+        what: String,
+        /// Why.
+        source: Box<dyn Error + Send + Sync>,
+        /// What to do about it.
+        help: &'static str,
+    },
+    /// Anything else, of another layer.
+    #[error("{what}")]
+    Failed {
+        /// What could not be done.
+        what: String,
+        /// Why.
+        source: Option<Box<dyn Error + Send + Sync>>,
+        /// What to do about it.
+        help: Option<String>,
+    },
+}
+
+impl CliError {
+    /// The command line is wrong in a way that clap can't see.
+    pub(super) fn usage(problem: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Usage {
+            problem: problem.into(),
+            help: help.into(),
+        }
+    }
+
+    /// Something else failed.
+    pub(super) fn failed(what: impl Into<String>) -> Self {
+        Self::Failed {
+            what: what.into(),
+            source: None,
+            help: None,
+        }
+    }
+
+    /// Adds the cause.
+    pub(super) fn because(self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        match self {
+            Self::Failed { what, help, .. } => Self::Failed {
+                what,
+                source: Some(cause.into()),
+                help,
+            },
+            other => other,
+        }
+    }
+
+    /// Adds the way out.
+    pub(super) fn with_help(self, way_out: impl Into<String>) -> Self {
+        match self {
+            Self::Failed { what, source, .. } => Self::Failed {
+                what,
+                source,
+                help: Some(way_out.into()),
+            },
+            other => other,
+        }
+    }
+
+    /// Gives the file to an error about reading it.
+    pub(super) fn read(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        |source| Self::Read { path, source }
+    }
+
+    /// Gives the file to an error about writing it.
+    pub(super) fn write(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        |source| Self::Write { path, source }
+    }
+
+    /// What went wrong, each line of it, the way out last.
+    fn lines(&self) -> Vec<(&'static str, String)> {
+        let mut lines = vec![("error", self.to_string())];
+        let mut cause = self.source();
+        let mut said = self.to_string();
+        while let Some(error) = cause {
+            let text = error.to_string();
+            // Layers that pass an error on often repeat it.
+            if !said.ends_with(&text) {
+                lines.push(("because", text.clone()));
+                said = text;
+            }
+            cause = error.source();
+        }
+        #[cfg(feature = "server")]
+        if let Self::Server(error) = self {
+            lines.extend(error.details().into_iter().map(|text| ("because", text)));
+        }
+        if let Some(help) = self.help() {
+            lines.push(("help", help));
+        }
+        lines
+    }
+
+    fn help(&self) -> Option<String> {
+        match self {
+            Self::Usage { help, .. } => Some(help.clone()),
+            Self::Exists { help, .. } | Self::Untrusted { help, .. } => Some((*help).to_owned()),
+            Self::Failed { help, .. } => help.clone(),
+            #[cfg(feature = "server")]
+            Self::Server(error) => error.help(),
+            Self::Read { source, .. } | Self::Write { source, .. } => match source.kind() {
+                io::ErrorKind::NotFound => Some("check the path".to_owned()),
+                io::ErrorKind::PermissionDenied => {
+                    Some("run as a user who may, or change the file's permissions".to_owned())
+                }
+                _ => None,
+            },
+            Self::OutputClosed | Self::Output(_) => None,
+        }
+    }
+
+    /// Prints it on stderr.
+    pub(super) fn print(&self) {
+        if matches!(self, Self::OutputClosed) {
+            return;
+        }
+        for (label, text) in self.lines() {
+            say(label, &text);
+        }
+    }
+}
+
+/// Prints one line on stderr, under a label: `error`, `because`, `warning`, `help`, `note`.
+pub(super) fn say(label: &str, text: impl fmt::Display) {
+    let style = match label {
+        "error" => style::BAD,
+        "warning" => style::DOUBTFUL,
+        _ => style::LABEL,
+    };
+    let indent = if label == "because" { "  " } else { "" };
+    let label = paint(style, format_args!("{label}:"));
+    anstream::eprintln!("{indent}{label} {}", safe(&text.to_string()));
+}

@@ -1,0 +1,94 @@
+//! `exhibit record`: posting one event.
+//!
+//! Every kind of event is one file: its flags, and the message they make. What all share, the event around it and
+//! the sending of it, is in [`event`] and [`send`]. A `--json` file takes the place of a kind's own flags.
+
+use super::{error::CliError, exit::Exit, output::Output};
+use crate::evidence::Evidence;
+
+mod actor;
+mod approval;
+mod artifact;
+mod change;
+mod choice;
+mod custom;
+mod deployment;
+mod document;
+mod event;
+mod revision;
+mod send;
+mod test_run;
+
+pub(super) use send::SaveArgs;
+
+/// The heading of the flags that a `--json` file takes the place of.
+const EVIDENCE: &str = "What happened";
+/// The heading of the flags that every kind of event has.
+const ABOUT: &str = "The event";
+
+/// Record an event in a ledger: a change, an approval, a test run, a deployment, or anything else
+///
+/// The answer comes when the event is durable. An event that is sent again with the same id is recorded once.
+#[derive(Debug, clap::Args)]
+pub(super) struct Record {
+    #[command(subcommand)]
+    kind: Kind,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Kind {
+    Change(Post<change::ChangeArgs>),
+    Approval(Post<approval::ApprovalArgs>),
+    TestRun(Post<test_run::TestRunArgs>),
+    Deployment(Post<deployment::DeploymentArgs>),
+    Event(Post<custom::CustomArgs>),
+}
+
+/// One kind of event with what all share.
+#[derive(Debug, clap::Args)]
+struct Post<T: clap::Args> {
+    #[command(flatten)]
+    evidence: T,
+    #[command(flatten)]
+    event: event::EventArgs,
+    #[command(flatten)]
+    server: super::connect::ServerArgs,
+    #[command(flatten)]
+    save: SaveArgs,
+}
+
+/// A kind's flags, which make its evidence.
+trait EvidenceArgs: clap::Args {
+    /// What happened.
+    fn evidence(self) -> Result<Evidence, CliError>;
+}
+
+/// A value that clap has seen to: it is required unless a file takes its place.
+fn required<T>(value: Option<T>, flag: &str) -> Result<T, CliError> {
+    value.ok_or_else(|| {
+        CliError::usage(
+            format!("{flag} is missing"),
+            "give it, or take what happened from a file with --json",
+        )
+    })
+}
+
+impl Record {
+    pub(super) fn run(self, output: &mut Output) -> Result<Exit, CliError> {
+        match self.kind {
+            Kind::Change(post) => post.run(output),
+            Kind::Approval(post) => post.run(output),
+            Kind::TestRun(post) => post.run(output),
+            Kind::Deployment(post) => post.run(output),
+            Kind::Event(post) => post.run(output),
+        }
+    }
+}
+
+impl<T: EvidenceArgs> Post<T> {
+    fn run(self, output: &mut Output) -> Result<Exit, CliError> {
+        let evidence = self.evidence.evidence()?;
+        let event = self.event.event(evidence)?;
+        send::send(&self.server.server, event, &self.save, output)
+    }
+}

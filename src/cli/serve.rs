@@ -1,0 +1,209 @@
+//! `exhibit serve`: the server.
+
+use std::{
+    io::{self, IsTerminal, stderr},
+    net::SocketAddr,
+    path::PathBuf,
+};
+
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+};
+use tracing_subscriber::EnvFilter;
+
+use super::{
+    args,
+    error::{CliError, say},
+    exit::Exit,
+    output::{Format, Output},
+    reading::directory_error,
+};
+use crate::{
+    service::{
+        config::{Config, LogFormat, Override},
+        ledger::{Ledger, LedgerOptions, Opened},
+        rpc::serve,
+    },
+    store::{directory::DataDirectory, journal::JournalOptions},
+};
+
+/// Serve a ledger over gRPC
+///
+/// Logs go to stderr. When it is ready it says `listening on ADDRESS` there, or as JSON {"listening":"ADDRESS"}.
+/// SIGINT or SIGTERM end it in order; a second one ends it at once. What was acknowledged is safe either way.
+#[derive(Debug, clap::Args)]
+pub(super) struct Serve {
+    /// The ledger's data directory, made by `exhibit init`
+    #[arg(long, value_name = "DIR", value_parser = args::path, env = "EXHIBIT_DIR", hide_env_values = true)]
+    dir: PathBuf,
+    /// Address and port to listen on; port 0 for any that is free [env: EXHIBIT_LISTEN] [default: 127.0.0.1:8087]
+    #[arg(long, value_name = "ADDRESS", value_parser = args::text)]
+    listen: Option<String>,
+    /// Any other setting, such as log.level=debug; `exhibit config show` lists them; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
+    settings: Vec<(String, String)>,
+}
+
+fn setting(value: &str) -> Result<(String, String), String> {
+    match value.split_once('=') {
+        Some((key, value)) if !key.is_empty() && !value.is_empty() => {
+            Ok((key.to_owned(), value.to_owned()))
+        }
+        _ => Err("write it as KEY=VALUE, such as log.level=debug".to_owned()),
+    }
+}
+
+impl Serve {
+    pub(super) fn run(self, output: &mut Output) -> Result<Exit, CliError> {
+        let directory = DataDirectory::open(&self.dir).map_err(directory_error)?;
+        let (config, _) = Config::load(&self.dir, &self.overrides())
+            .map_err(|error| CliError::failed("the settings can't be used").because(error))?;
+        start_log(&config)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| CliError::failed("can't start the server").because(error))?;
+        let as_json = output.format() == Format::Json || config.log.format == LogFormat::Json;
+        runtime.block_on(run(&directory, &config, as_json))?;
+        Ok(Exit::Done)
+    }
+
+    fn overrides(&self) -> Vec<Override> {
+        let given = |key: &str, value: &str, flag: &str| Override {
+            key: key.to_owned(),
+            value: value.to_owned(),
+            flag: flag.to_owned(),
+        };
+        let listen = self.listen.iter();
+        let settings = self.settings.iter();
+        listen
+            .map(|address| given("listen", address, "--listen"))
+            .chain(settings.map(|(key, value)| given(key, value, &format!("--set {key}"))))
+            .collect()
+    }
+}
+
+async fn run(directory: &DataDirectory, config: &Config, as_json: bool) -> Result<(), CliError> {
+    // Before the ledger, so that a port that is taken costs nothing; after it nothing is to fail.
+    let listener = TcpListener::bind(config.listen).await.map_err(|error| {
+        CliError::failed(format!("can't listen on {}", config.listen))
+            .because(error)
+            .with_help("is a server running there already? Name another address with --listen")
+    })?;
+    let address = listener.local_addr().map_err(no_signals)?;
+    let mut signals = Signals::listen().map_err(no_signals)?;
+    let ledger = open(directory, config)?;
+    tell_ready(address, as_json);
+    let shutdown = async move {
+        signals.next().await;
+        tokio::spawn(async move {
+            signals.next().await;
+            tracing::warn!("told twice: stopping at once; what was acknowledged is safe");
+            std::process::exit(Exit::Failed.code().into());
+        });
+    };
+    serve(ledger, config, listener, shutdown)
+        .await
+        .map_err(|error| CliError::failed("the server stopped").because(error))
+}
+
+fn open(directory: &DataDirectory, config: &Config) -> Result<Ledger, CliError> {
+    let options = LedgerOptions {
+        queue_bytes_max: config.limits.queue_bytes,
+        compression_level: config.journal.compression_level,
+        journal: JournalOptions {
+            segment_bytes: config.journal.segment_bytes,
+        },
+        ..LedgerOptions::default()
+    };
+    let (ledger, opened) = Ledger::open(directory, options).map_err(|error| {
+        CliError::failed(format!(
+            "can't open the ledger in {}",
+            directory.path().display()
+        ))
+        .because(error)
+    })?;
+    tell_opened(&opened);
+    Ok(ledger)
+}
+
+/// Logs what opening found, as far as it is worth a line.
+fn tell_opened(opened: &Opened) {
+    if let Some(why) = &opened.rebuilt {
+        tracing::warn!(%why, "the index was rebuilt from the journal");
+    }
+    if opened.caught_up > 0 {
+        tracing::info!(
+            entries = opened.caught_up,
+            "the index caught up with the journal"
+        );
+    }
+    if let Some(cut) = &opened.journal.cut {
+        tracing::warn!(
+            ?cut,
+            "an interrupted write was cut off the journal; nothing acknowledged was in it"
+        );
+    }
+}
+
+/// Says on stderr that the server is ready, in a form that a script can wait for.
+fn tell_ready(address: SocketAddr, as_json: bool) {
+    if as_json {
+        anstream::eprintln!(
+            "{}",
+            serde_json::json!({ "listening": address.to_string() })
+        );
+    } else {
+        anstream::eprintln!("listening on {address}");
+    }
+}
+
+fn start_log(config: &Config) -> Result<(), CliError> {
+    let filter = EnvFilter::try_new(&config.log.level).map_err(|error| {
+        CliError::failed(format!(
+            "log.level {:?} is not a level or a filter",
+            config.log.level
+        ))
+        .because(error)
+        .with_help("set it to error, warn, info, debug or trace")
+    })?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(stderr)
+        .with_ansi(stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
+    let started = match config.log.format {
+        LogFormat::Text => log.try_init(),
+        LogFormat::Json => log.json().try_init(),
+    };
+    if started.is_err() {
+        say("warning", "something else logs already");
+    }
+    Ok(())
+}
+
+fn no_signals(error: io::Error) -> CliError {
+    CliError::failed("the system refused what a server needs").because(error)
+}
+
+/// SIGINT and SIGTERM.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! `exhibit verify`: whether somebody else's evidence holds.
+//!
+//! The verdict comes first, then what it rests on. The key that is trusted comes from the command line, or was
+//! remembered at first use; the key inside what is verified is never trusted by itself.
+
+use std::{fs, path::PathBuf};
+
+use super::{args, error::CliError, exit::Exit, output::Output, progress::Progress};
+use crate::{
+    ledger::{checkpoint::SignedCheckpoint, note::VerifierKey, receipt::Receipt},
+    pack::{
+        Report, Verdict, VerifyError, VerifyOptions, verify_data_directory, verify_pack,
+        verify_receipt,
+    },
+};
+
+mod advice;
+mod shown;
+mod target;
+mod trust;
+
+use shown::Shown;
+use target::Target;
+use trust::Trust;
+
+/// Verify an audit pack, a data directory, a receipt, or a running ledger (offline, except for a URL)
+///
+/// Exit code 0: everything verifies. 1: something was altered, deleted, put in or rewritten; the findings say where.
+/// 3: nothing could be checked. 4: what was checked verifies, but it is not everything, or there was nothing to check.
+#[derive(Debug, clap::Args)]
+pub(super) struct Verify {
+    /// An audit pack, the directory one was unpacked to, a data directory, a receipt, or the URL of a server
+    #[arg(value_name = "PACK|DIR|RECEIPT|URL", value_parser = args::text)]
+    target: String,
+    /// The ledger's verifier key, or @ and the file it stands in; without it, the key is remembered at first use
+    #[arg(long, value_name = "VKEY|@FILE", value_parser = args::verifier_key, env = "EXHIBIT_VKEY", hide_env_values = true)]
+    vkey: Option<VerifierKey>,
+    /// A receipt that was kept: its entry must still be there; may be repeated
+    #[arg(long = "receipt", value_name = "FILE", value_parser = args::path)]
+    receipts: Vec<PathBuf>,
+    /// A checkpoint that was kept: history must be its continuation; may be repeated
+    #[arg(long = "checkpoint", value_name = "FILE", value_parser = args::path)]
+    checkpoints: Vec<PathBuf>,
+}
+
+impl Verify {
+    pub(super) fn run(self, output: &mut Output) -> Result<Exit, CliError> {
+        let options = self.kept()?;
+        let target = Target::find(&self.target)?;
+        let mut trust = Trust::decide(self.vkey, &target)?;
+        let mut report = check(&target, trust.key(), &options)?;
+        if let Target::Fetched { .. } = target {
+            // The temporary file's name means nothing to anybody.
+            report.path = Some(self.target);
+        }
+        trust.remember(&report)?;
+        output.print(&Shown {
+            report: &report,
+            trust: &trust,
+        })?;
+        Ok(exit(report.verdict))
+    }
+
+    /// What was kept to compare with.
+    fn kept(&self) -> Result<VerifyOptions, CliError> {
+        let mut options = VerifyOptions::default();
+        for path in &self.receipts {
+            let bytes = fs::read(path).map_err(CliError::read(path))?;
+            let receipt = Receipt::parse(&bytes).map_err(|error| {
+                CliError::failed(format!("{} is not a receipt", path.display())).because(error)
+            })?;
+            options.receipts.push(receipt);
+        }
+        for path in &self.checkpoints {
+            let bytes = fs::read(path).map_err(CliError::read(path))?;
+            let checkpoint = SignedCheckpoint::parse(&bytes).map_err(|error| {
+                CliError::failed(format!("{} is not a checkpoint", path.display())).because(error)
+            })?;
+            options.trusted.push(checkpoint);
+        }
+        Ok(options)
+    }
+}
+
+/// The verdict as scripts see it.
+const fn exit(verdict: Verdict) -> Exit {
+    match verdict {
+        Verdict::Verified => Exit::Done,
+        Verdict::Altered => Exit::Negative,
+        Verdict::Incomplete => Exit::Incomplete,
+    }
+}
+
+fn check(target: &Target, key: &VerifierKey, options: &VerifyOptions) -> Result<Report, CliError> {
+    let progress = Progress::entries();
+    let step = |done: u64, total: u64| progress.set_of(done, total);
+    let report = match target {
+        Target::Pack(path) => verify_pack(path, key, options, &step),
+        Target::DataDirectory(path) => verify_data_directory(path, key, options, &step),
+        Target::Receipt { bytes, path } => {
+            if !options.trusted.is_empty() || !options.receipts.is_empty() {
+                return Err(CliError::usage(
+                    "a receipt can't be compared with other receipts or checkpoints",
+                    "verify a pack or a running ledger with --receipt and --checkpoint",
+                ));
+            }
+            verify_receipt(bytes, key).map(|report| Report {
+                path: Some(path.display().to_string()),
+                ..report
+            })
+        }
+        #[cfg(feature = "server")]
+        Target::Fetched { file, .. } => verify_pack(file.path(), key, options, &step),
+        #[cfg(not(feature = "server"))]
+        Target::Fetched {} => return Err(CliError::failed("this build has no network")),
+    };
+    report.map_err(unverifiable)
+}
+
+fn unverifiable(error: VerifyError) -> CliError {
+    CliError::failed("nothing could be checked").because(error)
+}

@@ -1,0 +1,295 @@
+//! A report, as it is printed: the verdict, what was and was not checked, the findings.
+
+use std::io::{self, Write};
+
+use super::{
+    super::{
+        output::{Render, fields},
+        text::{counted, grouped, markdown, paint, safe, style},
+    },
+    advice::advice,
+    exit,
+    trust::Trust,
+};
+use crate::{
+    ledger::{
+        finding::Finding,
+        position::{TreeSize, count},
+    },
+    pack::{
+        Report, Verdict,
+        report::{REPORT_FORMAT, Subject},
+    },
+};
+
+/// The most findings that text and Markdown show; JSON has more.
+const SHOWN_MAX: usize = 20;
+
+/// A report, and the key it rests on.
+pub(super) struct Shown<'a> {
+    pub(super) report: &'a Report,
+    pub(super) trust: &'a Trust,
+}
+
+impl Shown<'_> {
+    const fn verdict(&self) -> (&'static str, anstyle::Style) {
+        match self.report.verdict {
+            Verdict::Verified => ("VERIFIED", style::GOOD),
+            Verdict::Altered => ("DOES NOT VERIFY", style::BAD),
+            Verdict::Incomplete => ("INCOMPLETE", style::DOUBTFUL),
+        }
+    }
+
+    /// What the verdict is about.
+    fn about(&self) -> String {
+        let subject = match self.report.subject {
+            Subject::Pack => "audit pack",
+            Subject::DataDirectory => "data directory",
+            Subject::Receipt => "receipt",
+        };
+        let path = self.report.path.as_deref().unwrap_or("-");
+        format!("{subject} {path} of {}", self.report.origin)
+    }
+
+    /// What the verdict means, in a sentence.
+    fn meaning(&self) -> String {
+        let findings = self.report.findings.total;
+        match self.report.verdict {
+            Verdict::Verified => "every check that was made passed".to_owned(),
+            Verdict::Altered => format!(
+                "{}: see below",
+                counted(findings, "thing is wrong", "things are wrong")
+            ),
+            Verdict::Incomplete => format!(
+                "what was checked verifies, but it is not everything: {}",
+                self.report.incomplete.join("; ")
+            ),
+        }
+    }
+
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        let report = self.report;
+        let mut fields = Vec::new();
+        if let (Some(range), Some(size)) = (report.range, report.size) {
+            let all = range.start.value() == 0 && range.end.value() == size.value();
+            let entries = if all {
+                format!("all {}", grouped(size.value()))
+            } else {
+                format!(
+                    "{} to {} of {}",
+                    range.start,
+                    last(range.end.value()),
+                    grouped(size.value())
+                )
+            };
+            fields.push(("entries", entries));
+        }
+        if let Some(size) = report.size {
+            fields.push(("tree size", TreeSize::to_string(&size)));
+        }
+        if let Some(root) = &report.root {
+            fields.push(("root", root.to_string()));
+        }
+        fields.push(("key", report.key.clone()));
+        fields.push(("key is", self.trust.words().to_owned()));
+        fields
+    }
+
+    fn counts(&self) -> Vec<String> {
+        let (counts, more) = (&self.report.counts, &self.report.more);
+        [
+            (counts.entries, "entry", "entries"),
+            (counts.payloads_whole, "whole payload", "whole payloads"),
+            (
+                counts.payloads_partial,
+                "payload in part",
+                "payloads in part",
+            ),
+            (
+                counts.parts_withheld,
+                "part withheld or erased",
+                "parts withheld or erased",
+            ),
+            (
+                counts.payloads_absent,
+                "payload not here",
+                "payloads not here",
+            ),
+            (more.tiles, "hash tile", "hash tiles"),
+            (more.batches, "batch", "batches"),
+            (
+                more.jsonl_lines,
+                "line of events.jsonl",
+                "lines of events.jsonl",
+            ),
+            (more.csv_rows, "row of events.csv", "rows of events.csv"),
+            (more.checkpoints, "signed checkpoint", "signed checkpoints"),
+            (
+                more.trusted_checkpoints,
+                "kept checkpoint",
+                "kept checkpoints",
+            ),
+            (more.receipts, "kept receipt", "kept receipts"),
+        ]
+        .into_iter()
+        .filter(|(number, _, _)| *number > 0)
+        .map(|(number, one, many)| counted(number, one, many))
+        .collect()
+    }
+
+    /// What the producers' own counts say.
+    fn sources(&self) -> Vec<String> {
+        let sources = &self.report.sources;
+        let mut lines = Vec::new();
+        if sources.counting > 0 {
+            lines.push(format!(
+                "{} their events: {} missing, {} repeated, {} late",
+                counted(sources.counting, "source counts", "sources count"),
+                sources.missing,
+                sources.repeated,
+                sources.late
+            ));
+        }
+        let gaps = sources.listed.iter().filter(|source| source.missing > 0);
+        for source in gaps.take(SHOWN_MAX) {
+            let gaps: Vec<String> = source
+                .gaps
+                .iter()
+                .map(|(first, last)| {
+                    if first == last {
+                        first.to_string()
+                    } else {
+                        format!("{first} to {last}")
+                    }
+                })
+                .collect();
+            lines.push(format!("{} lacks {}", source.source, gaps.join(", ")));
+        }
+        lines
+    }
+
+    /// Headed lists of what was and was not looked at.
+    fn lists(&self) -> [(&'static str, Vec<String>); 4] {
+        [
+            ("Checked", self.report.checked.clone()),
+            ("Looked at", self.counts()),
+            ("Completeness", self.sources()),
+            ("Not checked", self.report.not_checked.clone()),
+        ]
+    }
+
+    fn findings(&self) -> impl Iterator<Item = &Finding> {
+        self.report.findings.listed.iter().take(SHOWN_MAX)
+    }
+
+    /// How many findings are not shown.
+    fn more_findings(&self) -> Option<String> {
+        let shown = count(self.findings().count());
+        let left = self.report.findings.total.saturating_sub(shown);
+        (left > 0).then(|| format!("and {} more; --format json lists them", grouped(left)))
+    }
+}
+
+impl Render for Shown<'_> {
+    const FORMAT: &'static str = REPORT_FORMAT;
+
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let (verdict, style) = self.verdict();
+        writeln!(out, "{}  {}", paint(style, verdict), safe(&self.about()))?;
+        writeln!(out, "{}\n", safe(&self.meaning()))?;
+        fields(out, &self.fields())?;
+        for (title, lines) in self.lists() {
+            if !lines.is_empty() {
+                writeln!(out, "\n{}", paint(style::LABEL, title))?;
+            }
+            for line in lines {
+                writeln!(out, "  - {}", safe(&line))?;
+            }
+        }
+        if self.report.findings.total > 0 {
+            writeln!(out, "\n{}", paint(style::LABEL, "Findings"))?;
+        }
+        for finding in self.findings() {
+            let (head, values) = parts(finding);
+            writeln!(out, "  {}", paint(style::BAD, safe(&head)))?;
+            for (name, value) in values {
+                writeln!(out, "    {name:8}  {}", safe(&value))?;
+            }
+        }
+        match self.more_findings() {
+            Some(more) => writeln!(out, "  {more}"),
+            None => Ok(()),
+        }
+    }
+
+    fn markdown(&self, out: &mut dyn Write) -> io::Result<()> {
+        let (verdict, _) = self.verdict();
+        writeln!(
+            out,
+            "## {verdict}\n\n{}: {}\n",
+            markdown(&self.about()),
+            markdown(&self.meaning())
+        )?;
+        super::super::output::field_table(out, &self.fields())?;
+        for (title, lines) in self.lists() {
+            if !lines.is_empty() {
+                writeln!(out, "\n### {title}\n")?;
+            }
+            for line in lines {
+                writeln!(out, "- {}", markdown(&line))?;
+            }
+        }
+        if self.report.findings.total > 0 {
+            writeln!(out, "\n### Findings\n")?;
+        }
+        for finding in self.findings() {
+            let (head, values) = parts(finding);
+            writeln!(out, "- **{}**", markdown(&head))?;
+            for (name, value) in values {
+                writeln!(out, "  - {name}: {}", markdown(&value))?;
+            }
+        }
+        match self.more_findings() {
+            Some(more) => writeln!(out, "- {more}"),
+            None => Ok(()),
+        }
+    }
+
+    fn json(&self) -> serde_json::Result<serde_json::Value> {
+        let mut value = serde_json::to_value(self.report)?;
+        if let Some(object) = value.as_object_mut() {
+            // Every document gets it from the one place that prints it.
+            object.remove("format");
+            object.insert("key_source".to_owned(), self.trust.source().into());
+            object.insert(
+                "exit_code".to_owned(),
+                exit(self.report.verdict).code().into(),
+            );
+        }
+        Ok(value)
+    }
+}
+
+/// A finding's headline, and what belongs under it.
+fn parts(finding: &Finding) -> (String, Vec<(&'static str, String)>) {
+    let mut head = finding.kind.name().to_owned();
+    if let Some(index) = finding.index {
+        head.push_str(&format!(" at entry {index}"));
+    }
+    if let Some(place) = &finding.place {
+        head.push_str(&format!(" in {place}"));
+    }
+    let values = vec![
+        ("that is", finding.kind.title().to_owned()),
+        ("expected", finding.expected.clone()),
+        ("found", finding.found.clone()),
+        ("advice", advice(finding.kind).to_owned()),
+    ];
+    (head, values)
+}
+
+/// The last entry of a range that ends before this index.
+fn last(end: u64) -> String {
+    end.checked_sub(1)
+        .map_or_else(|| "-".to_owned(), |last| last.to_string())
+}

@@ -1,0 +1,167 @@
+//! What is to be verified: told by what it is, not by its name.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use super::super::error::CliError;
+use crate::{
+    ledger::{
+        note::{KeyName, VerifierKey},
+        receipt::Receipt,
+    },
+    pack::read::{FolderFiles, PackFiles, TEXT_BYTES_MAX, ZipFiles},
+    store::directory::DataDirectory,
+};
+
+#[cfg(feature = "server")]
+use super::super::{connect::ServerUrl, export, pack_file::TemporaryFile};
+
+const HINT: &str = "name an audit pack, the directory one was unpacked to, a data directory, a receipt, or the URL of a server";
+
+/// Something that can be verified.
+#[derive(Debug)]
+pub(super) enum Target {
+    /// An audit pack, zipped or unpacked.
+    Pack(PathBuf),
+    /// A ledger's data directory.
+    DataDirectory(PathBuf),
+    /// A receipt.
+    Receipt {
+        /// The file.
+        path: PathBuf,
+        /// Its content.
+        bytes: Vec<u8>,
+    },
+    /// A pack that a running server made of its whole ledger.
+    #[cfg(feature = "server")]
+    Fetched {
+        /// Where it is until the program ends.
+        file: TemporaryFile,
+    },
+    /// Not in this build.
+    #[cfg(not(feature = "server"))]
+    Fetched {},
+}
+
+impl Target {
+    /// Finds out what it is.
+    pub(super) fn find(named: &str) -> Result<Self, CliError> {
+        if named.starts_with("http://") || named.starts_with("https://") {
+            return fetch(named);
+        }
+        let path = PathBuf::from(named);
+        let metadata = fs::metadata(&path).map_err(CliError::read(&path))?;
+        if metadata.is_dir() {
+            return directory(path);
+        }
+        match beginning(&path).map_err(CliError::read(&path))?.as_slice() {
+            [b'P', b'K', ..] => Ok(Self::Pack(path)),
+            start if start.starts_with(b"c2sp.org/tlog-proof") => {
+                let bytes = fs::read(&path).map_err(CliError::read(&path))?;
+                Ok(Self::Receipt { path, bytes })
+            }
+            // A pack whose beginning was overwritten is still to be looked at, and found damaged.
+            _ if path.extension().is_some_and(|extension| extension == "zip") => {
+                Ok(Self::Pack(path))
+            }
+            [] => Err(unknown(&path, "is empty")),
+            _ => Err(unknown(&path, "is nothing that can be verified")),
+        }
+    }
+
+    /// The ledger that it says it is of, and the key that it brings along. Neither is to be trusted.
+    pub(super) fn claims(&self) -> Claims {
+        let key = match self {
+            Self::Pack(path) => key_in_pack(path),
+            Self::DataDirectory(path) => DataDirectory::open(path)
+                .ok()
+                .map(|directory| directory.verifier().clone()),
+            Self::Receipt { bytes, .. } => {
+                let receipt = Receipt::parse(bytes).ok();
+                return Claims {
+                    origin: receipt.map(|receipt| receipt.checkpoint.checkpoint().origin.clone()),
+                    key: None,
+                };
+            }
+            #[cfg(feature = "server")]
+            Self::Fetched { file, .. } => key_in_pack(file.path()),
+            #[cfg(not(feature = "server"))]
+            Self::Fetched {} => None,
+        };
+        Claims {
+            origin: key.as_ref().map(|key| key.name().clone()),
+            key,
+        }
+    }
+}
+
+/// What evidence says of itself.
+#[derive(Debug, Default)]
+pub(super) struct Claims {
+    /// The ledger's name.
+    pub(super) origin: Option<KeyName>,
+    /// The ledger's key.
+    pub(super) key: Option<VerifierKey>,
+}
+
+fn directory(path: PathBuf) -> Result<Target, CliError> {
+    let has = |name: &str| path.join(name).symlink_metadata().is_ok();
+    if has("journal") {
+        Ok(Target::DataDirectory(path))
+    } else if ["manifest.json", "checkpoint", "tile"].into_iter().any(has) {
+        Ok(Target::Pack(path))
+    } else {
+        Err(unknown(
+            &path,
+            "is no data directory and no unpacked audit pack",
+        ))
+    }
+}
+
+fn unknown(path: &Path, what: &str) -> CliError {
+    CliError::failed(format!("{} {what}", path.display())).with_help(HINT)
+}
+
+fn beginning(path: &Path) -> io::Result<Vec<u8>> {
+    let mut start = Vec::new();
+    File::open(path)?.take(64).read_to_end(&mut start)?;
+    Ok(start)
+}
+
+fn key_in_pack(path: &Path) -> Option<VerifierKey> {
+    let read = |files: &dyn PackFiles| files.read("log.vkey", TEXT_BYTES_MAX).ok();
+    let text = if path.is_dir() {
+        read(&FolderFiles::open(path).ok()?)
+    } else {
+        read(&ZipFiles::open(File::open(path).ok()?).ok()??)
+    };
+    std::str::from_utf8(&text?).ok()?.trim().parse().ok()
+}
+
+#[cfg(feature = "server")]
+fn fetch(named: &str) -> Result<Target, CliError> {
+    let url = ServerUrl::parse(named).map_err(|problem| {
+        CliError::usage(
+            format!("{named} is not a server's address: {problem}"),
+            HINT,
+        )
+    })?;
+    let directory = std::env::temp_dir();
+    let mut file =
+        TemporaryFile::create(&directory, "exhibit-verify").map_err(CliError::write(&directory))?;
+    let path = file.path().to_owned();
+    let whole = crate::service::proto::ExportPackRequest::default();
+    export::receive(&url, whole, &path, file.file())?;
+    Ok(Target::Fetched { file })
+}
+
+#[cfg(not(feature = "server"))]
+fn fetch(named: &str) -> Result<Target, CliError> {
+    Err(CliError::failed(format!(
+        "this build can't reach {named}: it verifies files alone"
+    ))
+    .with_help("export a pack where the ledger is, and verify that"))
+}
