@@ -28,8 +28,6 @@ pub struct LedgerCheck {
     misnumbered: Option<(EntryIndex, Option<usize>)>,
     gaps: Gaps,
     tree: Option<Frontier>,
-    /// Whether an entry was missing or not in its place.
-    misplaced: bool,
     findings: Findings,
     counts: Counts,
 }
@@ -55,10 +53,9 @@ impl Findings {
     /// Adds those of another check, the ones it did not list too.
     pub fn join(&mut self, other: Self) {
         let listed = crate::ledger::position::count(other.listed.len());
+        let unlisted = other.total.saturating_sub(listed);
         self.extend(other.listed);
-        self.total = self
-            .total
-            .saturating_add(other.total.saturating_sub(listed));
+        self.total = self.total.saturating_add(unlisted);
     }
 
     /// Puts those that are listed in the order of their entries, the ones that name none first.
@@ -122,7 +119,6 @@ impl LedgerCheck {
             misnumbered: None,
             gaps: Gaps::default(),
             tree: from_start.then(Frontier::new),
-            misplaced: false,
             findings: Findings::default(),
             counts: Counts::default(),
         }
@@ -173,11 +169,6 @@ impl LedgerCheck {
         &self.counts
     }
 
-    /// Whether an entry so far was missing or not in its place, so that the tree can't be the signed one.
-    pub fn has_misplaced(&self) -> bool {
-        self.misplaced
-    }
-
     /// Adds what was found elsewhere.
     pub fn report(&mut self, finding: Finding) {
         self.findings.push(finding);
@@ -197,10 +188,7 @@ impl LedgerCheck {
                 self.broken_chain(line);
             }
             self.take(line, line.index);
-            return;
-        }
-        self.misplaced = true;
-        if continues == Some(true) {
+        } else if continues == Some(true) {
             let finding = self.misplaced(FindingKind::EntryAltered, self.next, line);
             let place = self.findings.place(finding);
             self.misnumbered = Some((line.index, place));
