@@ -28,7 +28,7 @@ async fn health_follows_the_ledger() {
     let first = watch.message().await.unwrap().unwrap();
     assert_eq!(first.status(), ServingStatus::Serving);
     server.gate.break_down();
-    let broken = append(&mut server.client().await, event("a", "1")).await;
+    let broken = append(&mut server.client().await, event("ci:a", "1")).await;
     assert_eq!(refused(&broken.unwrap_err()), Reason::NotKnownToBeStored);
     let next = tokio::time::timeout(LONG, watch.message()).await;
     let next = next.unwrap().unwrap().unwrap();
@@ -110,12 +110,12 @@ async fn the_baseline_answers_in_the_same_shape_and_keeps_nothing() {
     let mut client = exhibit::service::rpc::client::connect(&address, &options)
         .await
         .unwrap();
-    let answer = append(&mut client, event("a", "1")).await.unwrap();
+    let answer = append(&mut client, event("ci:a", "1")).await.unwrap();
     assert_eq!(answer.recorded.unwrap().leaf_hash.len(), 32);
     assert!(!answer.receipt.is_empty());
     let requests: Vec<_> = (0..1000)
         .map(|id: u64| proto::AppendStreamRequest {
-            event: Some(event("a", &id.to_string())),
+            event: Some(event("ci:a", &id.to_string())),
             want_receipt: false,
         })
         .collect();
@@ -146,7 +146,7 @@ async fn an_export_without_any_entry_or_with_too_many_names_is_refused() {
     let request = proto::ExportPackRequest::default();
     let empty = client.export_pack(request.clone()).await.unwrap_err();
     assert_eq!(fields(&empty), ["end"]);
-    append(&mut client, event("a", "1")).await.unwrap();
+    append(&mut client, event("ci:a", "1")).await.unwrap();
     let names = proto::ExportPackRequest {
         withhold_parts: vec!["comment".to_owned(); 65],
         ..request.clone()
