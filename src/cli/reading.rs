@@ -178,15 +178,11 @@ fn received(entry: Option<proto::Entry>) -> Result<ReadEntry, CliError> {
             .because(error)
             .with_help("is it an Exhibit server of the same version?")
     })?;
-    ReadEntry::received(read.entry, &read.payload).map_err(|error| {
-        CliError::failed("the server's answer can't be read").because(error)
-    })
+    ReadEntry::received(read.entry, &read.payload)
+        .map_err(|error| CliError::failed("the server's answer can't be read").because(error))
 }
 
-fn entry_of_directory(
-    reader: &JournalReader,
-    selector: &Selector,
-) -> Result<ReadEntry, CliError> {
+fn entry_of_directory(reader: &JournalReader, selector: &Selector) -> Result<ReadEntry, CliError> {
     let (source, event_id) = match selector {
         Selector::Index(index) => {
             let stored = reader.entry(*index).map_err(journal_error)?;

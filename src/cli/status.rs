@@ -85,10 +85,16 @@ fn way_out(code: Code) -> Option<&'static str> {
         Code::NotFound => "`exhibit list` shows what the ledger holds",
         Code::OutOfRange => "`exhibit checkpoint` shows how many entries the ledger has",
         Code::ResourceExhausted => "the server is busy; send it again with the same --event-id",
-        Code::Unavailable | Code::Unknown | Code::Internal | Code::DeadlineExceeded | Code::Cancelled => {
+        Code::Unavailable
+        | Code::Unknown
+        | Code::Internal
+        | Code::DeadlineExceeded
+        | Code::Cancelled => {
             "send it again with the same --event-id; an event is recorded once however often it is sent"
         }
-        Code::Unimplemented => "is this a server of the same version? `exhibit --version` shows this one",
+        Code::Unimplemented => {
+            "is this a server of the same version? `exhibit --version` shows this one"
+        }
         Code::Unauthenticated | Code::PermissionDenied => "ask whoever runs the ledger for access",
         _ => return None,
     })

@@ -22,7 +22,7 @@ pub(super) fn paint(style: anstyle::Style, text: impl fmt::Display) -> String {
 }
 
 /// Whether a character moves the cursor, changes the terminal, or makes text read in another order.
-const fn is_active(c: char) -> bool {
+fn is_active(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
@@ -78,7 +78,10 @@ pub(super) fn safe_json(json: &str) -> Cow<'_, str> {
 pub(super) fn markdown(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in safe(text).chars() {
-        if matches!(c, '|' | '`' | '*' | '_' | '<' | '>' | '[' | ']' | '\\' | '#') {
+        if matches!(
+            c,
+            '|' | '`' | '*' | '_' | '<' | '>' | '[' | ']' | '\\' | '#'
+        ) {
             escaped.push('\\');
         }
         escaped.push(c);
@@ -123,7 +126,10 @@ mod tests {
         let text = serde_json::to_string(&value).unwrap();
         let escaped = safe_json(&text);
         assert!(!escaped.contains(is_active));
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&escaped).unwrap(), value);
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&escaped).unwrap(),
+            value
+        );
     }
 
     #[test]

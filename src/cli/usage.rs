@@ -13,7 +13,9 @@ pub(super) fn refuse(error: clap::Error, definition: &clap::Command) -> ExitCode
     if let Some(variable) = guilty_variable(&error, definition) {
         say(
             "help",
-            format!("the value comes from the environment variable {variable}; set it right or unset it"),
+            format!(
+                "the value comes from the environment variable {variable}; set it right or unset it"
+            ),
         );
     }
     let exit = match error.kind() {
@@ -58,7 +60,10 @@ pub(super) fn reference(definition: clap::Command) -> String {
 }
 
 fn section(text: &mut String, command: &mut clap::Command) {
-    let name = command.get_bin_name().unwrap_or(command.get_name()).to_owned();
+    let name = command
+        .get_bin_name()
+        .unwrap_or(command.get_name())
+        .to_owned();
     let help = command.render_long_help().to_string();
     let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
     let help = lines.join("\n");

@@ -58,8 +58,8 @@ impl SaveArgs {
     /// Checks a receipt, where there is a key to check it with.
     pub(in super::super) fn check(&self, receipt: &str) -> Result<(), CliError> {
         let Some(key) = &self.vkey else { return Ok(()) };
-        let checked = Receipt::parse(receipt.as_bytes())
-            .and_then(|receipt| receipt.verify(key).map(drop));
+        let checked =
+            Receipt::parse(receipt.as_bytes()).and_then(|receipt| receipt.verify(key).map(drop));
         checked.map_err(untrusted)
     }
 }
@@ -87,7 +87,9 @@ pub(super) fn send(
     let mut session = Session::open(server)?;
     let answer = session
         .call(async |client| client.append(request).await)
-        .inspect_err(|_| super::super::error::say("note", format!("the event id was {event_id}")))?;
+        .inspect_err(|_| {
+            super::super::error::say("note", format!("the event id was {event_id}"))
+        })?;
     let told = Told::read(source, event_id, answer, save.receipt.clone())?;
     if let Some(mut file) = file {
         file.write_all(told.receipt.as_bytes())
