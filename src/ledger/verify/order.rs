@@ -27,7 +27,6 @@ pub struct LedgerCheck {
     /// The last entry whose index was not its place: what it said, and the finding's place in the list.
     misnumbered: Option<(EntryIndex, Option<usize>)>,
     gaps: Gaps,
-    misplaced: bool,
     tree: Option<Frontier>,
     /// Whether an entry was missing or not in its place.
     misplaced: bool,
@@ -122,7 +121,6 @@ impl LedgerCheck {
             }),
             misnumbered: None,
             gaps: Gaps::default(),
-            misplaced: false,
             tree: from_start.then(Frontier::new),
             misplaced: false,
             findings: Findings::default(),
@@ -165,11 +163,6 @@ impl LedgerCheck {
         self.tree.as_ref()
     }
 
-    /// Whether an entry said another index than its place gives it.
-    pub fn has_misplaced(&self) -> bool {
-        self.misplaced
-    }
-
     /// The index that the next entry should have.
     pub fn expected(&self) -> EntryIndex {
         self.next
@@ -198,7 +191,6 @@ impl LedgerCheck {
 
     fn follow(&mut self, line: &Line) {
         self.settle_number(line);
-        self.misplaced |= line.index != self.next;
         let continues = self.end.map(|end| end.is_continued_by(line));
         if line.index == self.next {
             if continues == Some(false) {
