@@ -165,6 +165,8 @@ fn definition() -> clap::Command {
 
 fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> {
     let matches = definition().try_get_matches_from(arguments)?;
+    #[cfg(feature = "server")]
+    record::refuse_ignored(&definition(), &matches)?;
     Cli::from_arg_matches(&matches)
 }
 

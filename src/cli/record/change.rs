@@ -2,15 +2,16 @@
 
 use super::{
     super::{args, error::CliError},
-    EVIDENCE, EvidenceArgs, required,
+    EVIDENCE, EvidenceArgs,
     actor::{AuthorArgs, RequesterArgs},
     choice,
     document::JsonArgs,
+    required,
     revision::RevisionsArgs,
 };
 use crate::{
+    evidence::{Change, ChangeClass, Evidence, RiskLevel},
     ledger::position::UnixNanos,
-    evidence::{Change, ChangeClass, RiskLevel, Evidence},
 };
 
 /// Record that a change was requested: why, how risky, by whom, and the way back
