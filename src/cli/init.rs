@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// What a new settings file says.
-const SETTINGS: &str = "\
+pub(super) const SETTINGS: &str = "\
 # Settings of this ledger's server. A flag or an EXHIBIT_* variable goes before what stands here.
 # `exhibit config show --dir DIR` lists every setting, its value, and where that comes from.
 ";

@@ -29,7 +29,7 @@ mod usage;
 mod verify;
 
 #[cfg(feature = "server")]
-mod bench;
+pub mod bench;
 #[cfg(feature = "server")]
 mod checkpoint;
 #[cfg(feature = "server")]
@@ -38,6 +38,8 @@ mod config;
 mod connect;
 #[cfg(feature = "server")]
 mod demo;
+#[cfg(feature = "server")]
+mod local;
 #[cfg(feature = "server")]
 mod receipt;
 #[cfg(feature = "server")]

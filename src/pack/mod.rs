@@ -17,6 +17,8 @@ pub mod sequence;
 pub mod source;
 #[doc(hidden)]
 pub mod tamper;
+#[cfg(test)]
+mod tests;
 mod tiles;
 pub mod verify;
 pub mod write;

@@ -1,14 +1,13 @@
 //! Where an export reads the ledger from: its entries and payloads in order, and its hash tiles.
 //!
-//! A source is read more than once, and must give the same bytes each time: it is the ledger as of one checkpoint,
-//! and what is appended meanwhile is none of the export's business.
+//! A source is the ledger as of one checkpoint: what is appended meanwhile is none of the export's business.
 
 use crate::ledger::{position::EntryIndex, tile::TileId};
 
 /// Why a source could not give what was asked of it.
 pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Consecutive entries with their payloads.
+/// Consecutive entries with their payloads, all of one entry bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
     /// Index of the first entry.

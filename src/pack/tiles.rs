@@ -8,7 +8,7 @@ use std::{cell::RefCell, ops::Range};
 
 use crate::ledger::{
     hash::{NodeHash, RootHash},
-    position::{TreeSize, length},
+    position::{TreeSize, count, length},
     tile::{Span, TILE_HEIGHT, TILE_WIDTH, TileError, TileId, TileNodes, perfect_root},
     tree::{Frontier, NodeAt, NodeSource},
 };
@@ -114,11 +114,6 @@ where
         tree
     }
 
-    /// Whether the partial tiles make the signed root.
-    pub(super) fn edge_is_signed(&self) -> bool {
-        self.edge
-    }
-
     /// Checks a tile that is at hand: whether the signed root vouches for it.
     pub(super) fn vouches_for(&self, id: TileId, hashes: &[NodeHash]) -> Result<(), TileProblem> {
         let signed = if id.span.is_full() {
@@ -132,6 +127,16 @@ where
         } else {
             Err(TileProblem::NotSigned)
         }
+    }
+
+    /// The first hash of a partial tile at hand, if it is one of those that make the signed root.
+    pub(super) fn edge_root(
+        &self,
+        id: TileId,
+        hashes: &[NodeHash],
+    ) -> Result<NodeHash, TileProblem> {
+        self.vouches_for(id, hashes)?;
+        hashes.first().copied().ok_or(TileProblem::Unreadable)
     }
 
     /// One slot of a tile level, as the signed root vouches for it.
@@ -180,5 +185,54 @@ where
                 .map_err(|_| id.to_string())
         });
         nodes.node(at)
+    }
+}
+
+/// The tiles above level 0 while the tree grows: on each level the nodes of the tile that is not yet full.
+#[derive(Default)]
+pub(super) struct UpperTiles {
+    /// From level 1 up: the number of the tile that is not yet full, and its nodes.
+    levels: Vec<(u64, Vec<NodeHash>)>,
+}
+
+impl UpperTiles {
+    /// Takes the hashes of a full level-0 tile, and gives the tiles it completes.
+    pub(super) fn push(&mut self, mut full: Vec<NodeHash>) -> Vec<(TileId, Vec<NodeHash>)> {
+        let mut completed = Vec::new();
+        for level in 1..TILE_HEIGHT {
+            let Some(node) = perfect_root(full) else {
+                break;
+            };
+            let at = length(u64::from(level)).saturating_sub(1);
+            if self.levels.len() <= at {
+                self.levels.push((0, Vec::new()));
+            }
+            let Some((number, nodes)) = self.levels.get_mut(at) else {
+                break;
+            };
+            nodes.push(node);
+            if count(nodes.len()) < TILE_WIDTH {
+                break;
+            }
+            full = std::mem::take(nodes);
+            let span = Span {
+                number: *number,
+                width: 256,
+            };
+            completed.push((TileId { level, span }, full.clone()));
+            *number = number.saturating_add(1);
+        }
+        completed
+    }
+
+    /// The partial tiles at the right edge, from level 1 up.
+    pub(super) fn into_partial(self) -> impl Iterator<Item = (TileId, Vec<NodeHash>)> {
+        (1..)
+            .zip(self.levels)
+            .filter_map(|(level, (number, nodes))| {
+                let width = u16::try_from(nodes.len()).ok().filter(|width| *width > 0)?;
+                let span = Span { number, width };
+                Some((TileId { level, span }, nodes))
+            })
     }
 }

@@ -32,6 +32,9 @@ use super::{
     },
 };
 
+#[cfg(test)]
+mod tests;
+
 /// The version of the layout that this program writes, and the only one it reads.
 pub const DIRECTORY_VERSION: u32 = 1;
 

@@ -5,8 +5,9 @@
 //! Around them, the nightly dependency updates that make up most of any real ledger.
 
 use crate::service::proto::{
-    self, Actor, ActorKind, Approval, ApprovalKind, Artifact, Change, ChangeClass, Custom, Decision, Deployment,
-    DeploymentAction, Event, Link, Outcome, Revision, RiskLevel, TestRun, TestTotals, event::Evidence,
+    self, Actor, ActorKind, Approval, ApprovalKind, Artifact, Change, ChangeClass, Custom,
+    Decision, Deployment, DeploymentAction, Event, Link, Outcome, Revision, RiskLevel, TestRun,
+    TestTotals, event::Evidence,
 };
 
 /// A chapter: its heading, and what the pipelines posted.
@@ -16,17 +17,16 @@ pub(super) struct Chapter {
 }
 
 /// Writes the events of the story, and gives each its id, time and place in its source's count.
-struct Author {
-    chapters: Vec<Chapter>,
+pub(super) struct Author {
+    pub(super) chapters: Vec<Chapter>,
     /// Seconds since the epoch, by the producers' clocks.
-    clock: i64,
+    pub(super) clock: i64,
     posted: std::collections::BTreeMap<&'static str, u64>,
 }
 
 /// The whole story, ending at `now` in seconds since the epoch.
 pub(super) fn story(now: i64) -> Vec<Chapter> {
-    let mut author =
-        Author { chapters: Vec::new(), clock: now.saturating_sub(6 * DAY), posted: std::collections::BTreeMap::new() };
+    let mut author = Author::from(now.saturating_sub(6 * DAY));
     author.normal_change();
     author.failing_tests();
     author.rollback();
@@ -35,59 +35,128 @@ pub(super) fn story(now: i64) -> Vec<Chapter> {
     author.chapters
 }
 
-/// Routine that makes up most of a real ledger: nightly dependency updates, four events a night and service.
-pub(super) fn nights(nights: u32, now: i64) -> Vec<Event> {
-    let mut author = Author {
-        chapters: Vec::new(),
-        clock: now.saturating_sub(DAY.saturating_mul(i64::from(nights).saturating_add(7))),
-        posted: std::collections::BTreeMap::new(),
-    };
-    author.chapter("nightly dependency updates");
-    for night in 0..nights {
-        author.clock = author.clock.saturating_add(DAY);
-        for service in ["payments", "accounts", "search"] {
-            author.nightly(service, night);
-        }
-    }
-    author.chapters.into_iter().flat_map(|chapter| chapter.events).collect()
-}
-
-const MINUTE: i64 = 60;
+pub(super) const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
-const DAY: i64 = 24 * HOUR;
+pub(super) const DAY: i64 = 24 * HOUR;
 
 impl Author {
+    /// Begins at this time, in seconds since the epoch.
+    pub(super) fn from(clock: i64) -> Self {
+        Self {
+            chapters: Vec::new(),
+            clock,
+            posted: std::collections::BTreeMap::new(),
+        }
+    }
+
     fn normal_change(&mut self) {
         self.chapter("a normal change: asked for, reviewed, tested, authorised, deployed");
-        let (change, commit, build) = ("CHG-1042", commit("payments 1.8.0"), artifact("payments", "1.8.0"));
-        self.post("payments", Evidence::Change(Change {
-            title: "Retry card authorisations that time out".to_owned(),
-            reason: "One payment in 400 fails on a slow acquirer and succeeds when tried again".to_owned(),
-            impact: "Payments may take up to four seconds longer".to_owned(),
-            rollback_plan: "Redeploy payments 1.7.3; no data changes".to_owned(),
-            author: Some(ada()),
-            requester: Some(person("user:2207", "product-owner", "Noor Haddad", "noor.haddad@example.com")),
-            comment: "Noor asked for this after the complaints of last week.".to_owned(),
-            ..requested(change, ChangeClass::Normal, RiskLevel::Medium, "payments", &commit)
-        }));
+        let (change, commit, build) = (
+            "CHG-1042",
+            commit("payments 1.8.0"),
+            artifact("payments", "1.8.0"),
+        );
+        self.post(
+            "payments",
+            Evidence::Change(Change {
+                title: "Retry card authorisations that time out".to_owned(),
+                reason: "One payment in 400 fails on a slow acquirer and succeeds when tried again"
+                    .to_owned(),
+                impact: "Payments may take up to four seconds longer".to_owned(),
+                rollback_plan: "Redeploy payments 1.7.3; no data changes".to_owned(),
+                author: Some(ada()),
+                requester: Some(person(
+                    "user:2207",
+                    "product-owner",
+                    "Noor Haddad",
+                    "noor.haddad@example.com",
+                )),
+                comment: "Noor asked for this after the complaints of last week.".to_owned(),
+                ..requested(
+                    change,
+                    ChangeClass::Normal,
+                    RiskLevel::Medium,
+                    "payments",
+                    &commit,
+                )
+            }),
+        );
         self.after(2 * HOUR);
-        self.post("payments", Evidence::Approval(Approval {
-            comment: "Please log the number of tries, too. Otherwise fine.".to_owned(),
-            ..decided(change, Decision::Approved, ApprovalKind::Review, grace(), &commit)
-        }));
+        self.post(
+            "payments",
+            Evidence::Approval(Approval {
+                comment: "Please log the number of tries, too. Otherwise fine.".to_owned(),
+                ..decided(
+                    change,
+                    Decision::Approved,
+                    ApprovalKind::Review,
+                    grace(),
+                    &commit,
+                )
+            }),
+        );
         self.after(20 * MINUTE);
-        self.post("payments", tested("unit", Outcome::Succeeded, (412, 0, 3), change, &commit, &build));
+        self.post(
+            "payments",
+            tested(
+                "unit",
+                Outcome::Succeeded,
+                (412, 0, 3),
+                change,
+                &commit,
+                &build,
+            ),
+        );
         self.after(10 * MINUTE);
-        self.post("payments", tested("integration", Outcome::Succeeded, (58, 0, 0), change, &commit, &build));
-        self.post("payments", deployed("payments", "staging", Outcome::Succeeded, change, &commit, &build));
+        self.post(
+            "payments",
+            tested(
+                "integration",
+                Outcome::Succeeded,
+                (58, 0, 0),
+                change,
+                &commit,
+                &build,
+            ),
+        );
+        self.post(
+            "payments",
+            deployed(
+                "payments",
+                "staging",
+                Outcome::Succeeded,
+                change,
+                &commit,
+                &build,
+            ),
+        );
         self.after(HOUR);
-        self.post("payments", Evidence::Approval(Approval {
-            artifacts: vec![build.clone()],
-            environment: "production".to_owned(),
-            ..decided(change, Decision::Approved, ApprovalKind::Authorization, linus(), &commit)
-        }));
+        self.post(
+            "payments",
+            Evidence::Approval(Approval {
+                artifacts: vec![build.clone()],
+                environment: "production".to_owned(),
+                ..decided(
+                    change,
+                    Decision::Approved,
+                    ApprovalKind::Authorization,
+                    linus(),
+                    &commit,
+                )
+            }),
+        );
         self.after(30 * MINUTE);
-        self.post("payments", deployed("payments", "production", Outcome::Succeeded, change, &commit, &build));
+        self.post(
+            "payments",
+            deployed(
+                "payments",
+                "production",
+                Outcome::Succeeded,
+                change,
+                &commit,
+                &build,
+            ),
+        );
     }
 
     fn failing_tests(&mut self) {
@@ -95,66 +164,219 @@ impl Author {
         let change = "CHG-1043";
         let (first, second) = (commit("search 3.1.0-rc1"), commit("search 3.1.0"));
         let (candidate, build) = (artifact("search", "3.1.0-rc1"), artifact("search", "3.1.0"));
-        self.post("search", Evidence::Change(Change {
-            title: "Rank exact matches first".to_owned(),
-            rollback_plan: "Switch the feature flag off".to_owned(),
-            author: Some(grace()),
-            ..requested(change, ChangeClass::Normal, RiskLevel::Low, "search", &first)
-        }));
-        self.post("search", tested("unit", Outcome::Failed, (233, 4, 0), change, &first, &candidate));
+        self.post(
+            "search",
+            Evidence::Change(Change {
+                title: "Rank exact matches first".to_owned(),
+                rollback_plan: "Switch the feature flag off".to_owned(),
+                author: Some(grace()),
+                ..requested(
+                    change,
+                    ChangeClass::Normal,
+                    RiskLevel::Low,
+                    "search",
+                    &first,
+                )
+            }),
+        );
+        self.post(
+            "search",
+            tested(
+                "unit",
+                Outcome::Failed,
+                (233, 4, 0),
+                change,
+                &first,
+                &candidate,
+            ),
+        );
         self.after(3 * HOUR);
-        self.post("search", tested("unit", Outcome::Succeeded, (237, 0, 0), change, &second, &build));
-        self.post("search", Evidence::Approval(decided(change, Decision::Approved, ApprovalKind::Review, ada(), &second)));
+        self.post(
+            "search",
+            tested(
+                "unit",
+                Outcome::Succeeded,
+                (237, 0, 0),
+                change,
+                &second,
+                &build,
+            ),
+        );
+        self.post(
+            "search",
+            Evidence::Approval(decided(
+                change,
+                Decision::Approved,
+                ApprovalKind::Review,
+                ada(),
+                &second,
+            )),
+        );
         self.after(15 * MINUTE);
-        self.post("search", Evidence::Approval(decided(change, Decision::Approved, ApprovalKind::Authorization, linus(), &second)));
+        self.post(
+            "search",
+            Evidence::Approval(decided(
+                change,
+                Decision::Approved,
+                ApprovalKind::Authorization,
+                linus(),
+                &second,
+            )),
+        );
         self.after(5 * MINUTE);
-        self.post("search", deployed("search", "production", Outcome::Succeeded, change, &second, &build));
+        self.post(
+            "search",
+            deployed(
+                "search",
+                "production",
+                Outcome::Succeeded,
+                change,
+                &second,
+                &build,
+            ),
+        );
     }
 
     fn rollback(&mut self) {
         self.chapter("a deployment that fails and is rolled back");
-        let (change, commit, build) = ("CHG-1044", commit("accounts 2.0.0"), artifact("accounts", "2.0.0"));
-        self.post("accounts", Evidence::Change(Change {
-            title: "Move sessions to the new store".to_owned(),
-            rollback_plan: "Redeploy accounts 1.9.4; sessions stay in both stores for a week".to_owned(),
-            author: Some(ada()),
-            ..requested(change, ChangeClass::Normal, RiskLevel::High, "accounts", &commit)
-        }));
+        let (change, commit, build) = (
+            "CHG-1044",
+            commit("accounts 2.0.0"),
+            artifact("accounts", "2.0.0"),
+        );
+        self.post(
+            "accounts",
+            Evidence::Change(Change {
+                title: "Move sessions to the new store".to_owned(),
+                rollback_plan: "Redeploy accounts 1.9.4; sessions stay in both stores for a week"
+                    .to_owned(),
+                author: Some(ada()),
+                ..requested(
+                    change,
+                    ChangeClass::Normal,
+                    RiskLevel::High,
+                    "accounts",
+                    &commit,
+                )
+            }),
+        );
         self.after(4 * HOUR);
-        self.post("accounts", tested("unit", Outcome::Succeeded, (641, 0, 12), change, &commit, &build));
-        self.post("accounts", Evidence::Approval(decided(change, Decision::Approved, ApprovalKind::Review, grace(), &commit)));
-        self.post("accounts", Evidence::Approval(decided(change, Decision::Approved, ApprovalKind::Authorization, linus(), &commit)));
+        self.post(
+            "accounts",
+            tested(
+                "unit",
+                Outcome::Succeeded,
+                (641, 0, 12),
+                change,
+                &commit,
+                &build,
+            ),
+        );
+        self.post(
+            "accounts",
+            Evidence::Approval(decided(
+                change,
+                Decision::Approved,
+                ApprovalKind::Review,
+                grace(),
+                &commit,
+            )),
+        );
+        self.post(
+            "accounts",
+            Evidence::Approval(decided(
+                change,
+                Decision::Approved,
+                ApprovalKind::Authorization,
+                linus(),
+                &commit,
+            )),
+        );
         self.after(HOUR);
-        let failed = self.post("accounts", deployed("accounts", "production", Outcome::Failed, change, &commit, &build));
+        let failed = self.post(
+            "accounts",
+            deployed(
+                "accounts",
+                "production",
+                Outcome::Failed,
+                change,
+                &commit,
+                &build,
+            ),
+        );
         self.after(9 * MINUTE);
-        let Evidence::Deployment(back) =
-            deployed("accounts", "production", Outcome::Succeeded, change, &commit, &artifact("accounts", "1.9.4"))
-        else {
+        let Evidence::Deployment(back) = deployed(
+            "accounts",
+            "production",
+            Outcome::Succeeded,
+            change,
+            &commit,
+            &artifact("accounts", "1.9.4"),
+        ) else {
             return;
         };
-        self.post("accounts", Evidence::Deployment(Deployment {
-            action: DeploymentAction::Rollback.into(),
-            rollback_of: failed,
-            comment: "Log-ins timed out; rolled back by the on-call engineer.".to_owned(),
-            ..back
-        }));
+        self.post(
+            "accounts",
+            Evidence::Deployment(Deployment {
+                action: DeploymentAction::Rollback.into(),
+                rollback_of: failed,
+                comment: "Log-ins timed out; rolled back by the on-call engineer.".to_owned(),
+                ..back
+            }),
+        );
     }
 
     fn emergency(&mut self) {
         self.chapter("an emergency, authorised after the fact");
-        let (change, commit, build) = ("CHG-1045", commit("accounts 1.9.5"), artifact("accounts", "1.9.5"));
-        self.post("accounts", incident("detected", "Log-ins fail for one customer in ten"));
+        let (change, commit, build) = (
+            "CHG-1045",
+            commit("accounts 1.9.5"),
+            artifact("accounts", "1.9.5"),
+        );
+        self.post(
+            "accounts",
+            incident("detected", "Log-ins fail for one customer in ten"),
+        );
         self.after(12 * MINUTE);
-        self.post("accounts", Evidence::Change(Change {
-            title: "Raise the connection limit of the session store".to_owned(),
-            reason: "Incident INC-311: log-ins fail".to_owned(),
-            rollback_plan: "Redeploy accounts 1.9.4".to_owned(),
-            author: Some(grace()),
-            ..requested(change, ChangeClass::Emergency, RiskLevel::Medium, "accounts", &commit)
-        }));
-        self.post("accounts", tested("smoke", Outcome::Succeeded, (17, 0, 0), change, &commit, &build));
+        self.post(
+            "accounts",
+            Evidence::Change(Change {
+                title: "Raise the connection limit of the session store".to_owned(),
+                reason: "Incident INC-311: log-ins fail".to_owned(),
+                rollback_plan: "Redeploy accounts 1.9.4".to_owned(),
+                author: Some(grace()),
+                ..requested(
+                    change,
+                    ChangeClass::Emergency,
+                    RiskLevel::Medium,
+                    "accounts",
+                    &commit,
+                )
+            }),
+        );
+        self.post(
+            "accounts",
+            tested(
+                "smoke",
+                Outcome::Succeeded,
+                (17, 0, 0),
+                change,
+                &commit,
+                &build,
+            ),
+        );
         self.after(6 * MINUTE);
-        self.post("accounts", deployed("accounts", "production", Outcome::Succeeded, change, &commit, &build));
+        self.post(
+            "accounts",
+            deployed(
+                "accounts",
+                "production",
+                Outcome::Succeeded,
+                change,
+                &commit,
+                &build,
+            ),
+        );
         self.after(4 * MINUTE);
         self.post("accounts", incident("resolved", "Log-ins work again"));
         self.after(15 * HOUR);
@@ -167,46 +389,50 @@ impl Author {
     fn rejected(&mut self) {
         self.chapter("a change that was rejected");
         let (change, commit) = ("CHG-1046", commit("payments 1.9.0"));
-        self.post("payments", Evidence::Change(Change {
-            title: "Keep card numbers for a day to make retries easier".to_owned(),
-            author: Some(ada()),
-            ..requested(change, ChangeClass::Normal, RiskLevel::High, "payments", &commit)
-        }));
+        self.post(
+            "payments",
+            Evidence::Change(Change {
+                title: "Keep card numbers for a day to make retries easier".to_owned(),
+                author: Some(ada()),
+                ..requested(
+                    change,
+                    ChangeClass::Normal,
+                    RiskLevel::High,
+                    "payments",
+                    &commit,
+                )
+            }),
+        );
         self.after(HOUR);
-        self.post("payments", Evidence::Approval(Approval {
-            comment: "No card data at rest. Use the acquirer's token.".to_owned(),
-            ..decided(change, Decision::Rejected, ApprovalKind::Authorization, linus(), &commit)
-        }));
+        self.post(
+            "payments",
+            Evidence::Approval(Approval {
+                comment: "No card data at rest. Use the acquirer's token.".to_owned(),
+                ..decided(
+                    change,
+                    Decision::Rejected,
+                    ApprovalKind::Authorization,
+                    linus(),
+                    &commit,
+                )
+            }),
+        );
     }
 
-    fn nightly(&mut self, service: &'static str, night: u32) {
-        let version = format!("nightly-{night}");
-        let change = format!("DEP-{service}-{night}");
-        let (commit, build) = (commit(&format!("{service} {version}")), artifact(service, &version));
-        self.post(service, Evidence::Change(Change {
-            title: "Update dependencies".to_owned(),
-            author: Some(bot("bot:dependency-updates")),
-            ..requested(&change, ChangeClass::Standard, RiskLevel::Low, service, &commit)
-        }));
-        self.after(7 * MINUTE);
-        self.post(service, tested("unit", Outcome::Succeeded, (400, 0, 3), &change, &commit, &build));
-        self.after(11 * MINUTE);
-        self.post(service, tested("integration", Outcome::Succeeded, (58, 0, 0), &change, &commit, &build));
-        self.after(5 * MINUTE);
-        self.post(service, deployed(service, "production", Outcome::Succeeded, &change, &commit, &build));
-    }
-
-    fn chapter(&mut self, heading: &'static str) {
+    pub(super) fn chapter(&mut self, heading: &'static str) {
         self.after(5 * HOUR);
-        self.chapters.push(Chapter { heading, events: Vec::new() });
+        self.chapters.push(Chapter {
+            heading,
+            events: Vec::new(),
+        });
     }
 
-    fn after(&mut self, seconds: i64) {
+    pub(super) fn after(&mut self, seconds: i64) {
         self.clock = self.clock.saturating_add(seconds);
     }
 
     /// Adds an event of a service's pipeline, and gives its id.
-    fn post(&mut self, service: &'static str, evidence: Evidence) -> String {
+    pub(super) fn post(&mut self, service: &'static str, evidence: Evidence) -> String {
         self.after(MINUTE);
         let sequence = self.posted.entry(service).or_default();
         *sequence = sequence.saturating_add(1);
@@ -217,10 +443,16 @@ impl Author {
         let event_id = format!("{pipeline}-{service}-{sequence}");
         let source = format!("https://ci.example.com/acme/{service}/{pipeline}");
         let event = Event {
-            links: vec![Link { rel: "pipeline-run".to_owned(), href: format!("{source}/runs/{sequence}") }],
+            links: vec![Link {
+                rel: "pipeline-run".to_owned(),
+                href: format!("{source}/runs/{sequence}"),
+            }],
             source,
             event_id: event_id.clone(),
-            occurred_at: Some(prost_types::Timestamp { seconds: self.clock, nanos: 0 }),
+            occurred_at: Some(prost_types::Timestamp {
+                seconds: self.clock,
+                nanos: 0,
+            }),
             source_sequence: *sequence,
             evidence: Some(evidence),
             ..Event::default()
@@ -232,7 +464,13 @@ impl Author {
     }
 }
 
-fn requested(change: &str, class: ChangeClass, risk: RiskLevel, service: &str, commit: &Revision) -> Change {
+pub(super) fn requested(
+    change: &str,
+    class: ChangeClass,
+    risk: RiskLevel,
+    service: &str,
+    commit: &Revision,
+) -> Change {
     Change {
         change_id: change.to_owned(),
         change_class: class.into(),
@@ -244,7 +482,13 @@ fn requested(change: &str, class: ChangeClass, risk: RiskLevel, service: &str, c
     }
 }
 
-fn decided(change: &str, decision: Decision, kind: ApprovalKind, by: Actor, commit: &Revision) -> Approval {
+pub(super) fn decided(
+    change: &str,
+    decision: Decision,
+    kind: ApprovalKind,
+    by: Actor,
+    commit: &Revision,
+) -> Approval {
     Approval {
         change_id: change.to_owned(),
         decision: decision.into(),
@@ -255,7 +499,7 @@ fn decided(change: &str, decision: Decision, kind: ApprovalKind, by: Actor, comm
     }
 }
 
-fn tested(
+pub(super) fn tested(
     suite: &str,
     outcome: Outcome,
     (passed, failed, skipped): (u64, u64, u64),
@@ -269,14 +513,20 @@ fn tested(
         outcome: outcome.into(),
         artifacts: vec![build.clone()],
         revision: Some(commit.clone()),
-        totals: Some(TestTotals { passed, failed, skipped, flaky: 0 }),
+        totals: Some(TestTotals {
+            passed,
+            failed,
+            skipped,
+            flaky: 0,
+            errored: 0,
+        }),
         change_ids: vec![change.to_owned()],
         tool: "cargo-nextest 0.9".to_owned(),
         ..TestRun::default()
     })
 }
 
-fn deployed(
+pub(super) fn deployed(
     service: &str,
     environment: &str,
     outcome: Outcome,
@@ -314,15 +564,30 @@ fn incident(what: &str, description: &str) -> Evidence {
 }
 
 fn ada() -> Actor {
-    person("user:1815", "developer", "Ada Byron", "ada.byron@example.com")
+    person(
+        "user:1815",
+        "developer",
+        "Ada Byron",
+        "ada.byron@example.com",
+    )
 }
 
 fn grace() -> Actor {
-    person("user:1906", "developer", "Grace Murray", "grace.murray@example.com")
+    person(
+        "user:1906",
+        "developer",
+        "Grace Murray",
+        "grace.murray@example.com",
+    )
 }
 
 fn linus() -> Actor {
-    person("user:1901", "change-authority", "Linus Pauling", "linus.pauling@example.com")
+    person(
+        "user:1901",
+        "change-authority",
+        "Linus Pauling",
+        "linus.pauling@example.com",
+    )
 }
 
 fn person(id: &str, role: &str, name: &str, mail: &str) -> Actor {
@@ -335,11 +600,15 @@ fn person(id: &str, role: &str, name: &str, mail: &str) -> Actor {
     }
 }
 
-fn bot(id: &str) -> Actor {
-    Actor { id: id.to_owned(), kind: ActorKind::Bot.into(), ..Actor::default() }
+pub(super) fn bot(id: &str) -> Actor {
+    Actor {
+        id: id.to_owned(),
+        kind: ActorKind::Bot.into(),
+        ..Actor::default()
+    }
 }
 
-fn artifact(service: &str, version: &str) -> Artifact {
+pub(super) fn artifact(service: &str, version: &str) -> Artifact {
     let digest = blake3::hash(format!("{service} {version}").as_bytes()).to_hex();
     proto::Artifact {
         name: format!("registry.example.com/acme/{service}"),
@@ -348,7 +617,7 @@ fn artifact(service: &str, version: &str) -> Artifact {
     }
 }
 
-fn commit(of: &str) -> Revision {
+pub(super) fn commit(of: &str) -> Revision {
     let id = blake3::hash(of.as_bytes()).to_hex();
     Revision {
         repository: "https://git.example.com/acme/shop".to_owned(),

@@ -27,7 +27,10 @@ pub struct LedgerCheck {
     /// The last entry whose index was not its place: what it said, and the finding's place in the list.
     misnumbered: Option<(EntryIndex, Option<usize>)>,
     gaps: Gaps,
+    misplaced: bool,
     tree: Option<Frontier>,
+    /// Whether an entry was missing or not in its place.
+    misplaced: bool,
     findings: Findings,
     counts: Counts,
 }
@@ -48,6 +51,20 @@ impl Findings {
     /// Adds one.
     pub fn push(&mut self, finding: Finding) {
         self.place(finding);
+    }
+
+    /// Adds those of another check, the ones it did not list too.
+    pub fn join(&mut self, other: Self) {
+        let listed = crate::ledger::position::count(other.listed.len());
+        self.extend(other.listed);
+        self.total = self
+            .total
+            .saturating_add(other.total.saturating_sub(listed));
+    }
+
+    /// Puts those that are listed in the order of their entries, the ones that name none first.
+    pub fn sort(&mut self) {
+        self.listed.sort_by_key(|finding| finding.index);
     }
 
     /// Adds one, and gives its place in the list, where it still got one.
@@ -105,7 +122,9 @@ impl LedgerCheck {
             }),
             misnumbered: None,
             gaps: Gaps::default(),
+            misplaced: false,
             tree: from_start.then(Frontier::new),
+            misplaced: false,
             findings: Findings::default(),
             counts: Counts::default(),
         }
@@ -146,6 +165,11 @@ impl LedgerCheck {
         self.tree.as_ref()
     }
 
+    /// Whether an entry said another index than its place gives it.
+    pub fn has_misplaced(&self) -> bool {
+        self.misplaced
+    }
+
     /// The index that the next entry should have.
     pub fn expected(&self) -> EntryIndex {
         self.next
@@ -154,6 +178,11 @@ impl LedgerCheck {
     /// How much was looked at so far.
     pub fn counts(&self) -> &Counts {
         &self.counts
+    }
+
+    /// Whether an entry so far was missing or not in its place, so that the tree can't be the signed one.
+    pub fn has_misplaced(&self) -> bool {
+        self.misplaced
     }
 
     /// Adds what was found elsewhere.
@@ -169,13 +198,17 @@ impl LedgerCheck {
 
     fn follow(&mut self, line: &Line) {
         self.settle_number(line);
+        self.misplaced |= line.index != self.next;
         let continues = self.end.map(|end| end.is_continued_by(line));
         if line.index == self.next {
             if continues == Some(false) {
                 self.broken_chain(line);
             }
             self.take(line, line.index);
-        } else if continues == Some(true) {
+            return;
+        }
+        self.misplaced = true;
+        if continues == Some(true) {
             let finding = self.misplaced(FindingKind::EntryAltered, self.next, line);
             let place = self.findings.place(finding);
             self.misnumbered = Some((line.index, place));

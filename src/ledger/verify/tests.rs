@@ -333,6 +333,32 @@ fn a_part_of_the_ledger_is_checked_from_its_first_entry_on() {
 }
 
 #[test]
+fn skipped_entries_are_no_finding_and_leave_no_tree() {
+    let lines = lines(20);
+    let entries: Vec<&[u8]> = lines.iter().map(|(entry, _)| entry.as_slice()).collect();
+    let key = IdentityKey::new([0; 32]);
+    let mut check = LedgerCheck::starting_at(EntryIndex::new(0), ORIGIN);
+    for range in [0..8, 12..20] {
+        let first = EntryIndex::new(count(range.start));
+        if range.start > 0 {
+            check.skip_to(first);
+        }
+        let entries = &entries[range];
+        check.absorb(check_chunk(
+            Chunk {
+                first,
+                entries,
+                payloads: None,
+            },
+            &key,
+        ));
+    }
+    assert_eq!(check.expected(), EntryIndex::new(20));
+    assert!(check.tree().is_none());
+    assert_eq!(check.finish().0.total, 0);
+}
+
+#[test]
 fn findings_beyond_the_limit_are_counted() {
     let mut lines = lines(3);
     lines.truncate(1);

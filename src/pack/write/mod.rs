@@ -1,6 +1,11 @@
 //! Writing an audit pack as a stream: no seeking, memory that does not grow with the ledger, and the same bytes
 //! whenever the same range is exported under the same checkpoint by the same version.
 
+mod bundles;
+mod prepare;
+mod readme;
+mod session;
+
 use std::io::Write;
 
 use super::{
@@ -86,15 +91,18 @@ pub enum PackError {
     Damaged(String),
 }
 
-/// Writes an audit pack as a zip file.
+/// Writes an audit pack as a zip file. Everything is verified on its way out, so what was written verifies.
+///
+/// The two listings wait in temporary files until the entries are through; beside these, memory and disk hold a few
+/// bundles a core.
 ///
 /// # Errors
 /// When the range can't be exported, the ledger or the output fails, or the ledger is damaged. What was written so
 /// far is then no pack.
-pub fn write_pack<W: Write>(
-    _out: W,
-    _source: &dyn PackSource,
-    _request: &PackRequest,
+pub fn write_pack<W: Write + Send>(
+    out: W,
+    source: &dyn PackSource,
+    request: &PackRequest,
 ) -> Result<Summary, PackError> {
-    Err(PackError::Damaged("not yet".to_owned()))
+    session::write(out, source, request)
 }

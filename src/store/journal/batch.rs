@@ -1,7 +1,7 @@
-//! The body of a batch's frame: a table, then each block's entries and payloads, compressed apart.
+//! Batches as they are read: from the bytes of a frame's body to entries and payloads.
 //!
-//! The table has the checksum of every section, so each byte is hashed once, and one entry can be read and checked
-//! without reading the rest of its batch.
+//! The body's table has the checksum of every section, so each byte is hashed once, and one entry can be read and
+//! checked without reading the rest of its batch.
 
 use crate::ledger::{
     checkpoint::SignedCheckpoint,
@@ -11,19 +11,12 @@ use crate::ledger::{
 };
 
 use super::{
-    BLOCK_ENTRIES_MAX,
     checksum::{Checksum, Fields},
     error::{Damage, DamageKind},
-    frame::FrameHeader,
+    frame::{FrameHeader, FrameKind, Position},
     place::Place,
+    table::{BlockAt, Section, Table},
 };
-
-/// Bytes of the table before its blocks.
-pub(super) const TABLE_HEAD_BYTES: usize = 8;
-/// Bytes of a block in the table.
-pub(super) const TABLE_BLOCK_BYTES: usize = 52;
-/// The most bytes a section may have before compression: its raw length is not trusted further.
-const SECTION_BYTES_MAX: u32 = 40 << 20;
 
 /// A committed batch, read and decompressed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,40 +71,6 @@ pub struct RawBatch {
     pub(super) place: Place,
     pub(super) header: FrameHeader,
     pub(super) body: Vec<u8>,
-}
-
-/// The table of a batch, decoded: what its sections are and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Table {
-    pub(super) note: Vec<u8>,
-    pub(super) blocks: Vec<Block>,
-}
-
-/// One block in the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Block {
-    pub(super) count: u32,
-    pub(super) entries: Section,
-    pub(super) payloads: Section,
-}
-
-/// One compressed section in the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Section {
-    /// Bytes before compression.
-    pub(super) raw: u32,
-    /// Bytes in the file.
-    pub(super) stored: u32,
-    /// Checksum of the bytes in the file.
-    pub(super) checksum: Checksum,
-}
-
-/// A block with its place: first entry and offset in the body.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct BlockAt {
-    pub(super) first: EntryIndex,
-    pub(super) offset: u64,
-    pub(super) block: Block,
 }
 
 impl RawBatch {
@@ -225,126 +184,6 @@ impl RawBatch {
     }
 }
 
-impl BlockAt {
-    /// The entries' offset in the body, and their section.
-    pub(super) fn entries(&self) -> (u64, Section) {
-        (self.offset, self.block.entries)
-    }
-
-    /// The payloads' offset in the body, and their section.
-    pub(super) fn payloads(&self) -> (u64, Section) {
-        let offset = self
-            .offset
-            .saturating_add(u64::from(self.block.entries.stored));
-        (offset, self.block.payloads)
-    }
-
-    fn end(&self) -> u64 {
-        let (offset, section) = self.payloads();
-        offset.saturating_add(u64::from(section.stored))
-    }
-
-    /// The number within the block of an entry, if it is one of it.
-    pub(super) fn number_of(&self, index: EntryIndex) -> Option<usize> {
-        let number = index.value().checked_sub(self.first.value())?;
-        (number < u64::from(self.block.count)).then(|| length(number))
-    }
-}
-
-impl Table {
-    /// Makes the table's bytes.
-    pub(super) fn encode(&self, bytes: &mut Vec<u8>) {
-        for number in [self.note.len(), self.blocks.len()] {
-            bytes.extend_from_slice(&u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes());
-        }
-        for block in &self.blocks {
-            bytes.extend_from_slice(&block.count.to_le_bytes());
-            for section in [block.entries, block.payloads] {
-                bytes.extend_from_slice(&section.raw.to_le_bytes());
-                bytes.extend_from_slice(&section.stored.to_le_bytes());
-                bytes.extend_from_slice(section.checksum.as_bytes());
-            }
-        }
-        bytes.extend_from_slice(&self.note);
-    }
-
-    /// Checks the checksum of a table, and reads it.
-    pub(super) fn read(bytes: &[u8], header: &FrameHeader) -> Result<Self, DamageKind> {
-        if Checksum::of(bytes) != header.table {
-            return Err(DamageKind::Checksum("table of the batch"));
-        }
-        let table = Self::decode(bytes).ok_or_else(|| malformed("its table has another form"))?;
-        let entries: u64 = table.blocks.iter().map(|b| u64::from(b.count)).sum();
-        if entries != u64::from(header.count) {
-            return Err(malformed("its blocks have another number of entries"));
-        }
-        let end = table.places(header).last().map(|at| at.end());
-        if end != Some(header.body_length.into()) {
-            return Err(malformed("its blocks have another length"));
-        }
-        Ok(table)
-    }
-
-    /// Reads a table's bytes.
-    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut fields = Fields::of(bytes);
-        let note_length = usize::try_from(fields.u32()?).ok()?;
-        let block_count = usize::try_from(fields.u32()?).ok()?;
-        if block_count > bytes.len() / TABLE_BLOCK_BYTES {
-            return None;
-        }
-        let mut blocks = Vec::with_capacity(block_count);
-        for _ in 0..block_count {
-            blocks.push(Block::decode(&mut fields)?);
-        }
-        (fields.rest().len() == note_length).then(|| Self {
-            note: fields.rest().to_vec(),
-            blocks,
-        })
-    }
-
-    /// The blocks with their places.
-    pub(super) fn places(&self, header: &FrameHeader) -> impl Iterator<Item = BlockAt> {
-        let mut first = header.position.index;
-        let mut offset = u64::from(header.table_length);
-        self.blocks.iter().map(move |block| {
-            let at = BlockAt {
-                first,
-                offset,
-                block: *block,
-            };
-            first = first.plus(u64::from(block.count));
-            offset = at.end();
-            at
-        })
-    }
-}
-
-impl Block {
-    fn decode(fields: &mut Fields<'_>) -> Option<Self> {
-        let count = fields.u32()?;
-        let block = Self {
-            count,
-            entries: Section::decode(fields)?,
-            payloads: Section::decode(fields)?,
-        };
-        (1..=BLOCK_ENTRIES_MAX)
-            .contains(&u64::from(count))
-            .then_some(block)
-    }
-}
-
-impl Section {
-    fn decode(fields: &mut Fields<'_>) -> Option<Self> {
-        let section = Self {
-            raw: fields.u32()?,
-            stored: fields.u32()?,
-            checksum: fields.checksum()?,
-        };
-        (section.raw <= SECTION_BYTES_MAX).then_some(section)
-    }
-}
-
 /// Reads the checkpoint of a batch; it must cover exactly the batch's end.
 pub(super) fn read_checkpoint(
     note: &[u8],
@@ -422,11 +261,37 @@ pub(super) fn malformed(what: &str) -> DamageKind {
     DamageKind::Malformed(what.to_owned())
 }
 
-/// The table's part of [`super::fuzz_frame`].
+/// The body's part of [`super::fuzz_frame`]: a frame whose header fits whatever the bytes are.
 pub(super) fn fuzz(bytes: &[u8]) {
-    if let Some(table) = Table::decode(bytes) {
+    let table_length = Fields::of(bytes)
+        .u32()
+        .map_or(0, |drawn| length(drawn.into()).min(bytes.len()));
+    let table_bytes = bytes.get(..table_length).unwrap_or_default();
+    let table = Table::decode(table_bytes);
+    if let Some(table) = &table {
         let mut again = Vec::new();
         table.encode(&mut again);
-        assert_eq!(again, bytes, "a table has one encoding");
+        assert_eq!(again, table_bytes, "a table has one encoding");
     }
+    let count = table.iter().flat_map(|table| &table.blocks);
+    let header = FrameHeader {
+        mark: Default::default(),
+        kind: FrameKind::Batch,
+        position: Position::START,
+        count: count.fold(0, |sum, block| block.count.saturating_add(sum)),
+        body_length: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
+        table_length: u32::try_from(table_length).unwrap_or(u32::MAX),
+        table: Checksum::of(table_bytes),
+    };
+    let batch = RawBatch {
+        place: Place {
+            segment: "fuzz".into(),
+            offset: 0,
+            index: EntryIndex::new(0),
+            next: None,
+        },
+        header,
+        body: bytes.to_vec(),
+    };
+    let _ = (batch.check(), batch.decode(), batch.decode_entries());
 }

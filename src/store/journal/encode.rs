@@ -11,10 +11,10 @@ use crate::ledger::{
 
 use super::{
     BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, BLOCK_ENTRIES_MAX, BLOCK_PAYLOAD_BYTES,
-    batch::{Block, Section, TABLE_BLOCK_BYTES, TABLE_HEAD_BYTES, Table},
     checksum::Checksum,
     error::JournalError,
     frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind, Mark, Position},
+    table::{Block, Section, TABLE_BLOCK_BYTES, TABLE_HEAD_BYTES, Table},
 };
 
 /// A batch as it will stand on disk, but for the numbers of its place, which [`super::Journal::append`] puts in.

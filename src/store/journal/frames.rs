@@ -45,7 +45,7 @@ impl Frames {
     pub(super) fn new(file: &SegmentFile, mark: Mark, offset: u64, position: Position) -> Self {
         Self {
             segment: Arc::clone(&file.name),
-            window: Window::new(Arc::clone(&file.file), PIECE_BYTES),
+            window: Window::new(Arc::clone(&file.file), PIECE_BYTES, file.length),
             mark,
             length: file.length,
             offset,
@@ -117,7 +117,8 @@ impl Frames {
     fn resume(&mut self) -> io::Result<Option<EntryIndex>> {
         let mut offset = self.offset.saturating_add(1);
         while offset < self.length {
-            let piece = self.window.bytes(offset, PIECE_BYTES)?;
+            let left = length(self.length.saturating_sub(offset));
+            let piece = self.window.bytes(offset, left.min(PIECE_BYTES))?;
             for hit in find(piece, &self.mark) {
                 let at = offset.saturating_add(count(hit));
                 let found = piece.get(hit..).unwrap_or_default();

@@ -10,14 +10,14 @@ use crate::ledger::{
 use super::{
     SAMPLE_BYTES,
     batch::{
-        BlockAt, RawBatch, Section, StoredEntry, Table, malformed, pick_entry, pick_payload,
-        read_checkpoint, read_section,
+        RawBatch, StoredEntry, malformed, pick_entry, pick_payload, read_checkpoint, read_section,
     },
     committed::Lookup,
     error::{Damage, DamageKind, During, JournalError},
     frame::{FRAME_HEADER_BYTES, FRAME_HEADER_LENGTH, FrameHeader, FrameKind, Mark, Position},
     place::Place,
     segment::{SegmentFile, Window},
+    table::{BlockAt, Section, Table},
 };
 
 /// What is read at first: all headers that may follow a sample, and with small batches the batch too.
@@ -42,7 +42,7 @@ impl<'a> Located<'a> {
     /// Walks from a sample to the batch that holds the entry.
     pub(super) fn find(lookup: &'a Lookup, index: EntryIndex) -> Result<Self, JournalError> {
         let (file, mark) = (&lookup.segment.file, &lookup.segment.mark);
-        let mut window = Window::new(Arc::clone(&file.file), PIECE_BYTES);
+        let mut window = Window::new(Arc::clone(&file.file), PIECE_BYTES, lookup.end);
         let (mut offset, mut at) = (lookup.sample.offset, lookup.sample.index);
         while offset < lookup.end {
             let found = Self::read(file, window, mark, offset, at)?;
@@ -68,7 +68,7 @@ impl<'a> Located<'a> {
         offset: u64,
         index: EntryIndex,
     ) -> Result<Self, JournalError> {
-        let window = Window::new(Arc::clone(&file.file), FRAME_HEADER_BYTES);
+        let window = Window::new(Arc::clone(&file.file), FRAME_HEADER_BYTES, file.length);
         Self::read(file, window, mark, offset, index)
     }
 

@@ -31,6 +31,7 @@ mod recover;
 mod scan;
 mod seal;
 mod segment;
+mod table;
 mod write;
 
 #[cfg(test)]

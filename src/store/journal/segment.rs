@@ -169,15 +169,19 @@ fn read_seal(frame: &[u8], segment: &SegmentHeader) -> Option<Sealed> {
 pub(super) struct Window {
     file: Arc<dyn DiskFile>,
     piece: usize,
+    /// Where to stop reading ahead.
+    end: u64,
     start: u64,
     buffer: Vec<u8>,
 }
 
 impl Window {
-    pub(super) fn new(file: Arc<dyn DiskFile>, piece: usize) -> Self {
+    /// Reads pieces of this size, but only up to the end of what is of interest.
+    pub(super) fn new(file: Arc<dyn DiskFile>, piece: usize, end: u64) -> Self {
         Self {
             file,
             piece,
+            end,
             start: 0,
             buffer: Vec::new(),
         }
@@ -188,7 +192,8 @@ impl Window {
         let end = offset.saturating_add(count(bytes));
         let held = self.start.saturating_add(count(self.buffer.len()));
         if offset < self.start || end > held {
-            self.buffer.resize(bytes.max(self.piece), 0);
+            let ahead = self.piece.min(length(self.end.saturating_sub(offset)));
+            self.buffer.resize(bytes.max(ahead), 0);
             let read = self.file.read_at(offset, &mut self.buffer)?;
             self.buffer.truncate(read);
             self.start = offset;

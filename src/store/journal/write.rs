@@ -4,7 +4,7 @@ use std::{io, path::Path, sync::Arc};
 
 use crate::{
     ledger::{note::KeyName, position::TreeSize},
-    store::disk::{Access, Disk, Lock},
+    store::disk::{Access, Disk, DiskFile, Lock},
 };
 
 use super::{
@@ -239,12 +239,11 @@ impl Journal {
         let mark = shared.disk.random().during("draw a mark for", &path)?;
         let (header, bytes) = SegmentHeader::new(mark, shared.origin.clone(), self.next);
         let file = shared.disk.create(&path).during("create", &path)?;
-        file.write_at(0, &bytes).during("write", &path)?;
-        file.sync().during("sync", &path)?;
-        shared
-            .disk
-            .sync_directory(&shared.directory)
-            .during("sync", &shared.directory)?;
+        if let Err(error) = make_durable(shared, &path, &*file, &bytes) {
+            // As in `stop`: nothing must be built on a header that only memory has.
+            let _ = shared.disk.remove(&path);
+            return Err(error);
+        }
         let file = SegmentFile {
             name,
             path,
@@ -276,6 +275,21 @@ impl Journal {
             let _ = tail.segment.file.file.set_length(tail.end);
         }
     }
+}
+
+/// Writes a segment's header, and makes it and the file's name durable.
+fn make_durable(
+    shared: &Shared,
+    path: &Path,
+    file: &dyn DiskFile,
+    header: &[u8],
+) -> Result<(), JournalError> {
+    file.write_at(0, header).during("write", path)?;
+    file.sync().during("sync", path)?;
+    shared
+        .disk
+        .sync_directory(&shared.directory)
+        .during("sync", &shared.directory)
 }
 
 fn lock(disk: &dyn Disk, directory: &Path) -> Result<Lock, JournalError> {

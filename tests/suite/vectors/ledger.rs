@@ -180,6 +180,20 @@ fn listed_entries_decode_to_their_fields_and_encode_to_their_bytes() {
 }
 
 #[test]
+fn the_manual_shows_entry_0_as_it_is() {
+    let manual = include_str!("../../../src/manual/formats.md");
+    let (_, after) = manual.split_once("Entry 0 of the vectors").unwrap();
+    let (_, shown) = after.split_once("```text\n").unwrap();
+    let (shown, _) = shown.split_once("```").unwrap();
+    let shown: String = shown
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    assert!(shown.len() > 100 * 2);
+    assert!(hex::encode(&VECTORS.entries[0].entry.0).starts_with(&shown));
+}
+
+#[test]
 fn listed_payloads_have_their_commitments() {
     for vector in &VECTORS.entries {
         let parts: Vec<Part<'_>> = vector.parts.iter().map(disclosed).collect();

@@ -1,0 +1,5 @@
+//! Packs of ledgers in memory: written, read, verified.
+#![allow(clippy::arithmetic_side_effects, clippy::as_conversions)]
+
+mod memory;
+mod round_trip;

@@ -1,0 +1,469 @@
+//! One verification of a data directory: its journal, and the checkpoint it has published.
+//!
+//! The journal is read without a lock and without changing anything, so the ledger may be running; what it commits
+//! meanwhile may or may not be seen. The index is derived and not looked at.
+
+use std::{io, path::Path};
+
+use super::{
+    VerifyError, VerifyOptions,
+    duplicates::Duplicates,
+    kept::Kept,
+    pack::{conclude, empty_report, identity_key, open_checkpoint},
+};
+use crate::{
+    ledger::{
+        checkpoint::SignedCheckpoint,
+        finding::{Finding, FindingKind},
+        note::{NOTE_BYTES_MAX, VerifierKey},
+        position::{EntryIndex, TreeSize, count},
+        verify::{Chunk, ChunkReport, Findings, IdentityKey, LedgerCheck, check_chunk},
+    },
+    pack::{
+        pipeline,
+        report::{IndexRange, MoreCounts, Report, Subject},
+        sequence::Sequences,
+    },
+    store::journal::{Damage, DamageKind, JournalError, RawBatch, scan},
+};
+
+/// Small batches are worked on together until they have this many entries.
+const ENTRIES_TOGETHER: u64 = 256;
+
+type Scanned = Result<RawBatch, Box<Damage>>;
+
+pub(super) fn verify(
+    path: &Path,
+    key: &VerifierKey,
+    options: &VerifyOptions,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<Report, VerifyError> {
+    let mut report = empty_report(Subject::DataDirectory, key);
+    report.path = Some(path.display().to_string());
+    // Read first: a running ledger commits before it publishes.
+    let mut check = Check::start(key, options)?;
+    check.read_published(path, key)?;
+    let mut scanned = scan(path).map_err(|error| match error {
+        JournalError::Missing(_) => VerifyError::NotADataDirectory(path.to_owned()),
+        error => VerifyError::Unreadable {
+            path: path.to_owned(),
+            error: io::Error::other(error),
+        },
+    })?;
+    let identities = identity_key()?;
+    let total = check
+        .published
+        .as_ref()
+        .map_or(0, |signed| signed.checkpoint().size.value());
+    progress(0, total);
+    pipeline::run(
+        || Ok::<_, VerifyError>(together(&mut scanned)),
+        |batches: Vec<Scanned>| {
+            let checked = batches.into_iter().map(|raw| check_batch(raw, &identities));
+            checked.collect::<Vec<_>>()
+        },
+        |checked| {
+            for batch in checked {
+                check.take(batch, key)?;
+            }
+            let done = check.order.counts().entries;
+            progress(done, total.max(done));
+            Ok(())
+        },
+    )?;
+    if let Some(origin) = scanned.origin().filter(|origin| *origin != key.name()) {
+        let kind = FindingKind::OtherLedger;
+        check.findings.push(Finding::new(kind, key.name(), origin));
+    }
+    check.finish(key, report)
+}
+
+/// The next batch, with the small ones after it.
+fn together(scan: &mut impl Iterator<Item = Scanned>) -> Option<Vec<Scanned>> {
+    let mut batches = Vec::new();
+    let mut entries = 0u64;
+    while entries < ENTRIES_TOGETHER {
+        let Some(next) = scan.next() else { break };
+        entries = entries.saturating_add(next.as_ref().map_or(1, RawBatch::count));
+        batches.push(next);
+    }
+    (!batches.is_empty()).then_some(batches)
+}
+
+/// A batch, checked for itself.
+struct CheckedBatch {
+    first: EntryIndex,
+    place: String,
+    checkpoint: SignedCheckpoint,
+    blocks: Vec<ChunkReport>,
+    findings: Vec<Finding>,
+}
+
+fn check_batch(raw: Scanned, key: &IdentityKey) -> Result<CheckedBatch, Box<Damage>> {
+    let raw = raw?;
+    let batch = raw.decode()?;
+    let (segment, offset) = raw.place();
+    let mut checked = CheckedBatch {
+        first: batch.first,
+        place: format!("journal/{segment}, offset {offset}"),
+        checkpoint: batch.checkpoint,
+        blocks: Vec::with_capacity(batch.blocks.len()),
+        findings: Vec::new(),
+    };
+    for block in &batch.blocks {
+        let width = usize::try_from(block.count).unwrap_or(usize::MAX);
+        match crate::ledger::tile::decode_entry_bundle(&block.entries, width) {
+            Ok(entries) => {
+                let chunk = Chunk {
+                    first: block.first,
+                    entries: &entries,
+                    payloads: Some(&block.payloads),
+                };
+                checked.blocks.push(check_chunk(chunk, key));
+            }
+            Err(error) => {
+                let kind = FindingKind::EntryMalformed;
+                let expected = format!("{} entries", block.count);
+                let finding = Finding::at(kind, block.first, expected, error);
+                checked.findings.push(finding.in_place(&checked.place));
+            }
+        }
+    }
+    Ok(checked)
+}
+
+/// The ordered half of the verification.
+struct Check {
+    order: LedgerCheck,
+    sequences: Sequences,
+    duplicates: Duplicates,
+    kept: Kept,
+    findings: Findings,
+    more: MoreCounts,
+    incomplete: Vec<String>,
+    not_checked: Vec<String>,
+    published: Option<SignedCheckpoint>,
+    last: Option<SignedCheckpoint>,
+    /// The first batch whose entries do not have its root, and what was expected and found.
+    unlike: Option<(EntryIndex, Finding)>,
+    /// Whether some batch could not be read, so that no root can be made any more.
+    damaged: bool,
+}
+
+impl Check {
+    fn start(key: &VerifierKey, options: &VerifyOptions) -> Result<Self, VerifyError> {
+        Ok(Self {
+            order: LedgerCheck::starting_at(EntryIndex::default(), key.name().as_str()),
+            sequences: Sequences::default(),
+            duplicates: Duplicates::new(options.temporary.as_deref()),
+            kept: Kept::open(options, key)?,
+            findings: Findings::default(),
+            more: MoreCounts::default(),
+            incomplete: Vec::new(),
+            not_checked: Vec::new(),
+            published: None,
+            last: None,
+            unlike: None,
+            damaged: false,
+        })
+    }
+
+    /// Reads the published checkpoint, which the journal must hold.
+    fn read_published(&mut self, path: &Path, key: &VerifierKey) -> Result<(), VerifyError> {
+        let file = path.join("checkpoint");
+        let unreadable = |error| VerifyError::Unreadable {
+            path: file.clone(),
+            error,
+        };
+        let open = match std::fs::File::open(&file) {
+            Ok(open) => open,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.not_checked
+                    .push("the published checkpoint: there is none yet".to_owned());
+                return Ok(());
+            }
+            Err(error) => return Err(unreadable(error)),
+        };
+        let mut bytes = Vec::new();
+        let limit = count(NOTE_BYTES_MAX).saturating_add(1);
+        io::Read::read_to_end(&mut io::Read::take(open, limit), &mut bytes).map_err(unreadable)?;
+        let (signed, finding) = open_checkpoint(&bytes, key);
+        self.more.checkpoints = self.more.checkpoints.saturating_add(1);
+        let sound = finding.is_none();
+        self.findings
+            .extend(finding.map(|finding| finding.in_place("checkpoint")));
+        self.published = signed.filter(|_| sound);
+        if let Some(signed) = &self.published {
+            self.kept.watch(signed.checkpoint().size);
+        }
+        Ok(())
+    }
+
+    fn take(
+        &mut self,
+        batch: Result<CheckedBatch, Box<Damage>>,
+        key: &VerifierKey,
+    ) -> Result<(), VerifyError> {
+        let batch = match batch {
+            Ok(batch) => batch,
+            Err(damage) => {
+                self.damage(&damage);
+                return Ok(());
+            }
+        };
+        if self.damaged && batch.first != self.order.expected() {
+            self.order.skip_to(batch.first);
+        }
+        self.damaged |= !batch.findings.is_empty();
+        self.findings.extend(batch.findings);
+        for report in batch.blocks {
+            if self.damaged && report.first > self.order.expected() {
+                self.order.skip_to(report.first);
+            }
+            self.take_block(report)?;
+        }
+        self.more.batches = self.more.batches.saturating_add(1);
+        self.compare_root(batch.first, &batch.place, &batch.checkpoint, key);
+        self.last = Some(batch.checkpoint);
+        Ok(())
+    }
+
+    fn take_block(&mut self, report: ChunkReport) -> Result<(), VerifyError> {
+        for line in report.lines.iter().flatten() {
+            let sequence = line.sequence.as_ref();
+            self.sequences
+                .take(sequence.map(|(source, number)| (source.as_str(), *number)));
+            self.duplicates
+                .push(line.identity, line.index)
+                .map_err(VerifyError::Temporary)?;
+        }
+        let tree = self.order.tree();
+        let tree = tree.filter(|tree| tree.size().next_index() == report.first);
+        self.kept.observe(tree, report.first, &report.leaves);
+        self.order.absorb(report);
+        Ok(())
+    }
+
+    /// Compares the root so far with the one that was signed with the batch. Only the first difference is kept: all
+    /// later roots differ with it.
+    fn compare_root(
+        &mut self,
+        first: EntryIndex,
+        place: &str,
+        signed: &SignedCheckpoint,
+        key: &VerifierKey,
+    ) {
+        let Some(tree) = self.order.tree().filter(|_| self.unlike.is_none()) else {
+            return;
+        };
+        let signed_by = signed.checkpoint();
+        if tree.size() == signed_by.size && tree.root() == signed_by.root {
+            return;
+        }
+        let whose = if signed.verify(key).is_ok() {
+            "as the ledger signed with its batch"
+        } else {
+            "as its batch says, without the ledger's signature"
+        };
+        let expected = format!(
+            "root {} at size {}, {whose}",
+            signed_by.root, signed_by.size
+        );
+        let found = format!("root {} at size {}", tree.root(), tree.size());
+        let finding = Finding::at(FindingKind::RootMismatch, first, expected, found);
+        self.unlike = Some((first, finding.in_place(place)));
+    }
+
+    fn damage(&mut self, damage: &Damage) {
+        let place = format!("journal/{}, offset {}", damage.segment, damage.offset);
+        if damage.torn {
+            self.incomplete.push(format!(
+                "the journal ends within a batch ({place}): a write was cut short or is under way, and no entry before it is concerned"
+            ));
+            return;
+        }
+        self.damaged = true;
+        let kind = match damage.kind {
+            DamageKind::MissingSegment => FindingKind::MissingEntries,
+            DamageKind::OtherOrigin(_) => FindingKind::OtherLedger,
+            _ => FindingKind::JournalDamaged,
+        };
+        let expected = match damage.resumes_at {
+            Some(next) if next > damage.index => {
+                format!("entries {} to {next} as they were written", damage.index)
+            }
+            _ => "the journal as it was written".to_owned(),
+        };
+        let finding = Finding::at(kind, damage.index, expected, &damage.kind);
+        self.findings.push(finding.in_place(place));
+    }
+
+    fn finish(mut self, key: &VerifierKey, mut report: Report) -> Result<Report, VerifyError> {
+        let size = TreeSize::new(self.order.expected().value());
+        self.check_last(key, &mut report);
+        self.check_published(size);
+        report.range = Some(IndexRange {
+            start: EntryIndex::default(),
+            end: size.next_index(),
+        });
+        report.counts = *self.order.counts();
+        report.sources = self.sequences.statement(true);
+        let (findings, more) = (&mut self.findings, &mut self.more);
+        self.kept
+            .compare(size, |_| None, findings, more, &mut self.not_checked);
+        let repeated = self.duplicates.finish(|first, again| {
+            let expected = format!("no second entry for the event of entry {first}");
+            let found = format!("entry {again}");
+            findings.push(Finding::at(
+                FindingKind::DuplicateEvent,
+                again,
+                expected,
+                found,
+            ));
+        });
+        repeated.map_err(VerifyError::Temporary)?;
+        let misplaced = self.order.has_misplaced();
+        let (in_order, _) = self.order.finish();
+        findings.join(in_order);
+        if let Some((_, finding)) = self.unlike.filter(|_| !misplaced) {
+            let blamed = blame(findings);
+            if blamed.is_empty() {
+                findings.push(finding);
+            }
+            findings.extend(blamed);
+        }
+        findings.sort();
+        report.findings = self.findings;
+        report.more = self.more;
+        report.incomplete = self.incomplete;
+        report.not_checked.extend(self.not_checked);
+        remarks(&mut report);
+        conclude(&mut report);
+        Ok(report)
+    }
+
+    /// Checks the last batch's checkpoint, which covers everything.
+    fn check_last(&mut self, key: &VerifierKey, report: &mut Report) {
+        let Some(last) = &self.last else { return };
+        self.more.checkpoints = self.more.checkpoints.saturating_add(1);
+        report.size = Some(last.checkpoint().size);
+        report.root = Some(last.checkpoint().root);
+        let (_, finding) = open_checkpoint(last.note().to_string().as_bytes(), key);
+        match finding {
+            Some(finding) => self
+                .findings
+                .push(finding.in_place("the journal's last batch")),
+            None => report.checked.push(
+                "the signature of the last batch's checkpoint, by the trusted key".to_owned(),
+            ),
+        }
+    }
+
+    /// Checks that the journal holds what the ledger has published.
+    fn check_published(&mut self, size: TreeSize) {
+        let Some(published) = &self.published else {
+            return;
+        };
+        let published = published.checkpoint();
+        if published.size > size {
+            let expected = format!(
+                "{} entries, as the published checkpoint says",
+                published.size
+            );
+            let finding = Finding::at(
+                FindingKind::MissingEntries,
+                size.next_index(),
+                expected,
+                format!("{size} entries"),
+            );
+            self.findings.push(finding.in_place("journal"));
+        } else if let Some(root) = self.kept.root_at(published.size)
+            && root != published.root
+            && self.unlike.is_none()
+        {
+            let expected = format!("root {} at size {}", published.root, published.size);
+            let finding = Finding::new(FindingKind::Forked, expected, format!("root {root}"));
+            self.findings.push(finding.in_place("checkpoint"));
+        }
+    }
+}
+
+/// Names the entries that were changed, where the signed roots say that some were: an entry that the next one does not
+/// continue was changed after that one was made, unless the next one fits nothing that follows it either.
+fn blame(findings: &Findings) -> Vec<Finding> {
+    let mut broken: Vec<&Finding> = findings
+        .listed
+        .iter()
+        .filter(|finding| finding.kind == FindingKind::ChainBroken)
+        .collect();
+    broken.sort_by_key(|finding| finding.index);
+    let mut blamed = Vec::new();
+    let mut passed = None;
+    for (at, finding) in broken.iter().enumerate() {
+        let Some(index) = finding.index.filter(|index| passed != Some(*index)) else {
+            continue;
+        };
+        let next = broken.get(at.saturating_add(1)).and_then(|next| next.index);
+        let own = next == Some(index.plus(1));
+        passed = next.filter(|_| own);
+        let altered = if own {
+            index
+        } else {
+            EntryIndex::new(index.value().saturating_sub(1))
+        };
+        let (expected, found) = if own {
+            (
+                format!("chain hash {}, of the entry before", finding.expected),
+                &finding.found,
+            )
+        } else {
+            (
+                format!("chain hash {}, as the next entry carries it", finding.found),
+                &finding.expected,
+            )
+        };
+        blamed.push(Finding::at(
+            FindingKind::EntryAltered,
+            altered,
+            expected,
+            found,
+        ));
+    }
+    blamed
+}
+
+fn remarks(report: &mut Report) {
+    let (counts, more) = (report.counts, report.more);
+    report.checked.extend([
+        format!(
+            "{} entries: form, place, clock, chain and leaf of each",
+            counts.entries
+        ),
+        format!("{} payloads, every part", counts.payloads_whole),
+        format!(
+            "{} payloads as far as they have not been erased",
+            counts.payloads_partial
+        ),
+        format!(
+            "{} parts, against their commitments",
+            counts.parts_disclosed
+        ),
+        format!("{} batches, the root after each", more.batches),
+        "that no event was recorded twice".to_owned(),
+    ]);
+    if more.batches > 1 {
+        report.not_checked.push(format!(
+            "the signatures of the {} earlier checkpoints: the last one covers the same entries",
+            more.batches.saturating_sub(1)
+        ));
+    }
+    if counts.parts_withheld > 0 {
+        report.not_checked.push(format!(
+            "the content of {} erased parts: only their commitments are left",
+            counts.parts_withheld
+        ));
+    }
+    report
+        .not_checked
+        .push("the index, which is derived and can be built again".to_owned());
+}

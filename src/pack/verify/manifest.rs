@@ -1,0 +1,200 @@
+//! Comparing the manifest with what is there.
+
+use std::{io::Read, path::Path};
+
+use super::VerifyError;
+use crate::{
+    ledger::{
+        checkpoint::SignedCheckpoint,
+        finding::{Finding, FindingKind},
+        hash::FileHash,
+        position::{EntryIndex, UnixNanos, count},
+        tile::TILE_WIDTH,
+    },
+    pack::{
+        manifest::{
+            CHECKPOINT, EVENTS_CSV, EVENTS_JSONL, FileDigest, MANIFEST, Manifest, PackCounts,
+            Period, README, VERIFIER_KEY,
+        },
+        read::{FileError, PackFiles},
+        report::{IndexRange, Report},
+    },
+};
+
+/// What was found in the pack.
+pub(super) struct Found<'a> {
+    pub(super) files: &'a dyn PackFiles,
+    pub(super) signed: Option<&'a SignedCheckpoint>,
+    pub(super) report: &'a Report,
+    pub(super) recorded: Option<(UnixNanos, UnixNanos)>,
+    pub(super) jsonl: Option<FileDigest>,
+    pub(super) csv: Option<FileDigest>,
+    /// Whether nothing was wrong so far, so that numbers that differ are the manifest's fault.
+    pub(super) whole: bool,
+}
+
+/// What in the manifest is not so.
+pub(super) fn compare_manifest(
+    manifest: &Manifest,
+    found: &Found<'_>,
+) -> Result<Vec<Finding>, VerifyError> {
+    let mut findings = Vec::new();
+    let mut differ = |field: &str, expected: String, said: String| {
+        if expected != said {
+            let kind = FindingKind::ManifestMismatch;
+            let finding = Finding::new(kind, expected, said);
+            findings.push(finding.in_place(format!("{MANIFEST}, {field}")));
+        }
+    };
+    let report = found.report;
+    differ("origin", report.origin.clone(), manifest.origin.clone());
+    differ("key", report.key.clone(), manifest.key.clone());
+    if let Some(signed) = found.signed {
+        let checkpoint = signed.checkpoint();
+        differ(
+            "tree_size",
+            checkpoint.size.to_string(),
+            manifest.tree_size.to_string(),
+        );
+        differ(
+            "root",
+            checkpoint.root.to_string(),
+            manifest.root.to_string(),
+        );
+        differ(
+            "checkpoint",
+            signed.note().to_string(),
+            manifest.checkpoint.clone(),
+        );
+    }
+    differ("range", text(&edges_whole(manifest)), text(&manifest.range));
+    if found.whole {
+        let counts = PackCounts::of(&report.counts, report.more.tiles);
+        let recorded = found.recorded.map(|(first, last)| Period {
+            first: first.to_rfc3339(),
+            last: last.to_rfc3339(),
+        });
+        differ("range", text(&report.range), text(&Some(manifest.range)));
+        differ("counts", text(&counts), text(&manifest.counts));
+        differ("recorded", text(&recorded), text(&manifest.recorded));
+        differ("sources", text(&report.sources), text(&manifest.sources));
+    }
+    findings.extend(compare_files(manifest, found)?);
+    Ok(findings)
+}
+
+/// The range that was asked for, with the bundles on its edges whole.
+fn edges_whole(manifest: &Manifest) -> IndexRange {
+    let (start, end) = (
+        manifest.requested.start.value(),
+        manifest.requested.end.value(),
+    );
+    let end = end.div_ceil(TILE_WIDTH).saturating_mul(TILE_WIDTH);
+    IndexRange {
+        start: EntryIndex::new((start / TILE_WIDTH).saturating_mul(TILE_WIDTH)),
+        end: EntryIndex::new(end.min(manifest.tree_size.value())),
+    }
+}
+
+fn text(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// Compares the digests of the files, and that of the container.
+fn compare_files(manifest: &Manifest, found: &Found<'_>) -> Result<Vec<Finding>, VerifyError> {
+    let mut findings = Vec::new();
+    let mismatch = |place: &str, expected: String, found: String| {
+        Finding::new(FindingKind::ManifestMismatch, expected, found).in_place(place)
+    };
+    for path in [CHECKPOINT, VERIFIER_KEY, EVENTS_JSONL, EVENTS_CSV, README] {
+        if !manifest.files.contains_key(path) {
+            findings.push(mismatch(
+                path,
+                "a digest in the manifest".to_owned(),
+                "none".to_owned(),
+            ));
+        }
+    }
+    for (path, digest) in &manifest.files {
+        let there = match path.as_str() {
+            EVENTS_JSONL => found.jsonl,
+            EVENTS_CSV => found.csv,
+            MANIFEST => None,
+            path => match digest_of(found.files, path, digest.bytes)? {
+                Ok(there) => Some(there),
+                Err(finding) => {
+                    findings.push(finding);
+                    None
+                }
+            },
+        };
+        if let Some(there) = there.filter(|there| there != digest) {
+            findings.push(mismatch(path, text(digest), text(&there)));
+        }
+    }
+    match found.files.digest_before(MANIFEST) {
+        Ok(Some(digest)) if digest.as_bytes() != manifest.container.as_bytes() => {
+            let finding = Finding::new(
+                FindingKind::ContainerDamaged,
+                format!("a zip with the digest {}", manifest.container),
+                digest,
+            );
+            findings.push(finding.in_place("the zip before its manifest"));
+        }
+        Ok(_) | Err(FileError::Missing | FileError::TooLong { .. }) => {}
+        Err(FileError::Damaged(error)) => {
+            findings.push(Finding::new(
+                FindingKind::ContainerDamaged,
+                "the whole zip",
+                error,
+            ));
+        }
+        Err(FileError::Io(error)) => return Err(unreadable(MANIFEST, error)),
+    }
+    Ok(findings)
+}
+
+/// Hashes a file that says it has this length.
+fn digest_of(
+    files: &dyn PackFiles,
+    path: &str,
+    bytes: u64,
+) -> Result<Result<FileDigest, Finding>, VerifyError> {
+    let missing = |error: &dyn std::fmt::Display| {
+        Finding::new(FindingKind::ManifestMismatch, "the file", error).in_place(path)
+    };
+    let stream = match files.stream(path) {
+        Ok(stream) => stream,
+        Err(FileError::Io(error)) => return Err(unreadable(path, error)),
+        Err(error) => return Ok(Err(missing(&error))),
+    };
+    // One byte more than it says is enough to see that it is longer.
+    let mut stream = stream.take(bytes.saturating_add(1));
+    let (mut hasher, mut length) = (blake3::Hasher::new(), 0u64);
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(read) => {
+                hasher.update(buffer.get(..read).unwrap_or_default());
+                length = length.saturating_add(count(read));
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+                let finding = Finding::new(FindingKind::ContainerDamaged, "a readable file", error);
+                return Ok(Err(finding.in_place(path)));
+            }
+            Err(error) => return Err(unreadable(path, error)),
+        }
+    }
+    Ok(Ok(FileDigest {
+        bytes: length,
+        blake3: FileHash::from_bytes(*hasher.finalize().as_bytes()),
+    }))
+}
+
+fn unreadable(path: &str, error: std::io::Error) -> VerifyError {
+    VerifyError::Unreadable {
+        path: Path::new(path).to_owned(),
+        error,
+    }
+}

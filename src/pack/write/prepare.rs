@@ -1,0 +1,121 @@
+//! What can be done for one bundle alone, on any core: withholding, verifying, listing, deflating.
+
+use std::io;
+
+use super::{PackError, bundles::Bundle};
+use crate::{
+    ledger::{
+        entry::Entry,
+        filter::Filter,
+        payload::{Part, decode_parts, encode_parts},
+        position::EntryIndex,
+        tile::decode_entry_bundle,
+        verify::{Chunk, ChunkReport, IdentityKey, Seen, check_chunk_with},
+    },
+    pack::{
+        container::{Packed, Run},
+        derived::{CsvRows, JsonLines},
+    },
+};
+
+/// Whose payloads go in, and which parts of them.
+pub(super) struct Disclosure<'a> {
+    pub(super) filter: &'a Filter,
+    pub(super) withhold_parts: &'a [String],
+}
+
+/// One bundle, ready for the container.
+pub(super) struct Prepared {
+    pub(super) entries: Packed,
+    pub(super) payloads: Packed,
+    pub(super) report: ChunkReport,
+    pub(super) jsonl: Listing,
+    pub(super) csv: Listing,
+    /// When its first and last entry were recorded.
+    pub(super) recorded: Option<(String, String)>,
+}
+
+/// A bundle's share of a listing.
+pub(super) struct Listing {
+    pub(super) text: Vec<u8>,
+    pub(super) run: Run,
+}
+
+impl Listing {
+    pub(super) fn of(text: Vec<u8>) -> io::Result<Self> {
+        let run = Run::of(&text)?;
+        Ok(Self { text, run })
+    }
+}
+
+pub(super) fn prepare(
+    bundle: Bundle,
+    disclosure: &Disclosure<'_>,
+    key: &IdentityKey,
+) -> Result<Prepared, PackError> {
+    let damaged = |error: &dyn std::fmt::Display| PackError::Damaged(error.to_string());
+    let span = bundle.span;
+    let entries = decode_entry_bundle(&bundle.entries, usize::from(span.width))
+        .map_err(|error| damaged(&error))?;
+    let payloads = disclosure.apply(&entries, bundle.payloads)?;
+    let (mut lines, mut rows) = (JsonLines::default(), CsvRows::default());
+    let (mut jsonl, mut csv) = (Vec::new(), Vec::new());
+    let mut recorded: Option<(String, String)> = None;
+    let chunk = Chunk {
+        first: EntryIndex::new(span.first()),
+        entries: &entries,
+        payloads: Some(&payloads),
+    };
+    let report = check_chunk_with(chunk, key, |seen: Seen<'_>| {
+        if let (Some(entry), Some(parts)) = (seen.entry, seen.parts) {
+            lines.line(entry, &seen.leaf, parts, &mut jsonl);
+            rows.row(entry, &seen.leaf, parts, &mut csv);
+        }
+    });
+    let time = |line: &Option<crate::ledger::verify::Line>| {
+        line.as_ref().map(|line| line.recorded_at.to_rfc3339())
+    };
+    if let (Some(first), Some(last)) = (report.lines.first(), report.lines.last()) {
+        recorded = time(first).zip(time(last));
+    }
+    Ok(Prepared {
+        entries: Packed::deflated(span.entries_path(), &bundle.entries)?,
+        payloads: Packed::deflated(span.payload_path(), &payloads)?,
+        report,
+        jsonl: Listing::of(jsonl)?,
+        csv: Listing::of(csv)?,
+        recorded,
+    })
+}
+
+impl Disclosure<'_> {
+    /// The payload bundle with what is not to be disclosed replaced by its commitments.
+    fn apply(&self, entries: &[&[u8]], payloads: Vec<u8>) -> Result<Vec<u8>, PackError> {
+        if self.filter.selects_all() && self.withhold_parts.is_empty() {
+            return Ok(payloads);
+        }
+        let damaged = |error: &dyn std::fmt::Display| PackError::Damaged(error.to_string());
+        let mut out = Vec::with_capacity(payloads.len());
+        let mut rest = payloads.as_slice();
+        for bytes in entries {
+            let entry = Entry::decode(bytes).map_err(|error| damaged(&error))?;
+            let (mut parts, left) = decode_parts(rest).map_err(|error| damaged(&error))?;
+            rest = left;
+            let disclosed = self.filter.selects(&entry);
+            for part in &mut parts {
+                let withheld = match part {
+                    Part::Withheld(_) => true,
+                    Part::Disclosed(part) => {
+                        !disclosed || self.withhold_parts.iter().any(|name| name == part.name)
+                    }
+                };
+                if withheld {
+                    *part = Part::Withheld(part.commitment());
+                }
+            }
+            encode_parts(&parts, &mut out).map_err(|error| damaged(&error))?;
+        }
+        out.extend_from_slice(rest);
+        Ok(out)
+    }
+}

@@ -1,0 +1,96 @@
+//! `README.txt`: what a pack proves and what it does not, for someone who has never seen one.
+
+use std::fmt::Write as _;
+
+use crate::pack::manifest::Manifest;
+
+/// The text for this pack.
+pub(super) fn readme(manifest: &Manifest) -> String {
+    let mut text = String::new();
+    // Writing to a string can't fail.
+    let _ = numbers(manifest, &mut text);
+    text.push_str(PROOF);
+    let _ = write!(
+        text,
+        "    exhibit verify <this file> --key <the key you trust>\n\n"
+    );
+    text.push_str(LIMITS);
+    text.push_str(FILES);
+    text
+}
+
+fn numbers(manifest: &Manifest, text: &mut String) -> std::fmt::Result {
+    let (counts, range) = (&manifest.counts, &manifest.range);
+    writeln!(text, "AUDIT PACK of the ledger {}\n", manifest.origin)?;
+    writeln!(
+        text,
+        "Entries      {} to {} (without the last number) of {}: {} entries",
+        range.start, range.end, manifest.tree_size, counts.entries
+    )?;
+    if manifest.requested != manifest.range {
+        writeln!(
+            text,
+            "             asked for: {} to {}; entries come in bundles of 256, and bundles on the edges are whole",
+            manifest.requested.start, manifest.requested.end
+        )?;
+    }
+    if let Some(recorded) = &manifest.recorded {
+        writeln!(text, "Recorded     {} to {}", recorded.first, recorded.last)?;
+    }
+    writeln!(
+        text,
+        "Payloads     {} disclosed in full, {} with parts withheld or erased ({} parts)",
+        counts.payloads_whole, counts.payloads_partial, counts.parts_withheld
+    )?;
+    let sources = &manifest.sources;
+    writeln!(
+        text,
+        "Producers    {} sources count their events: {} numbers missing, {} repeated, {} late; {} events uncounted",
+        sources.counting, sources.missing, sources.repeated, sources.late, sources.uncounted
+    )?;
+    writeln!(text, "Root         {}", manifest.root)?;
+    writeln!(text, "Key          {}", manifest.key)?;
+    writeln!(text, "Written by   {}\n", manifest.tool)
+}
+
+const PROOF: &str = "\
+WHAT THIS PROVES
+
+The ledger's operator signed the root above. Every entry of the range is here, and nothing in it can be changed, left
+out, put in or moved without the root, and so the signature, being wrong. Every payload that is here is the one its
+entry committed to when it was recorded; of what is withheld, the commitment is here, and it can be disclosed later and
+checked then. So this pack proves what the ledger said, in which order, and that the operator stands by it.
+
+HOW TO VERIFY
+
+1. Get the ledger's key from someone other than whoever gave you this pack, and compare it with the one above.
+2. Get the program `exhibit`, any version from the one above on, from its publisher.
+3. Offline, on any machine:
+
+";
+
+const LIMITS: &str = "\
+WHAT THIS DOES NOT PROVE
+
+- That what producers reported is true. The ledger proves what was said, when, and that it was not changed since.
+- That everything was reported. Where producers count their events, the numbers above say what never arrived.
+- That the clock was right. Entries are in the order in which they were recorded; times are the ledger's own.
+- That nobody else was shown another history. Compare with a receipt or checkpoint that was kept elsewhere
+  (`--receipt`, `--checkpoint`), or look for witnesses' signatures in `checkpoint`.
+- That the filter in `manifest.json` is why payloads are withheld. Nobody signs the manifest.
+
+";
+
+const FILES: &str = "\
+FILES
+
+manifest.json    what this pack says it is
+checkpoint       the signed size and root of the ledger
+log.vkey         the ledger's key, for comparison; trust the one you got elsewhere
+tile/entries/    the entries, 256 to a file
+tile/0/ ...      the hashes of the tree
+payload/         the payloads, 256 to a file
+events.jsonl     the same for programs, a line an entry
+events.csv       the same for spreadsheets, a row an entry; an apostrophe stands before text that a
+                 spreadsheet would take for a formula
+";

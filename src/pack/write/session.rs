@@ -1,0 +1,308 @@
+//! One export, from the checkpoint at its front to the manifest at its end.
+
+use std::{collections::BTreeMap, io::Write, ops::Range};
+
+use super::{
+    PackError, PackRequest, Summary,
+    bundles::{Bundle, Bundles},
+    prepare::{Disclosure, Listing, Prepared, prepare},
+    readme::readme,
+};
+use crate::{
+    ledger::{
+        finding::Finding,
+        hash::{FileHash, NodeHash},
+        position::{EntryIndex, TreeSize, count},
+        tile::{Span, TILE_WIDTH, TileId, decode_tile, encode_tile},
+        verify::{Counts, Findings, IdentityKey, LedgerCheck},
+    },
+    pack::{
+        container::{ContainerWriter, Packed, Spool},
+        derived::CSV_HEADER,
+        manifest::{
+            CHECKPOINT, EVENTS_CSV, EVENTS_JSONL, FileDigest, MANIFEST, Manifest, PACK_FORMAT,
+            PackCounts, Period, README, VERIFIER_KEY,
+        },
+        pipeline,
+        report::IndexRange,
+        sequence::Sequences,
+        source::PackSource,
+        tiles::{SignedTree, UpperTiles, other_tiles},
+    },
+};
+
+pub(super) fn write<W: Write + Send>(
+    out: W,
+    source: &dyn PackSource,
+    request: &PackRequest,
+) -> Result<Summary, PackError> {
+    let bundles = bundles_of(request)?;
+    let key = identity_key()?;
+    let disclosure = Disclosure {
+        filter: &request.filter,
+        withhold_parts: &request.withhold_parts,
+    };
+    let mut session = Session::start(out, request, bundles.clone())?;
+    let size = request.checkpoint.checkpoint().size;
+    let start = bundles.start.saturating_mul(TILE_WIDTH);
+    let mut from = Bundles::new(source.blocks(EntryIndex::new(start)));
+    let mut spans = bundles
+        .clone()
+        .filter_map(|number| Span::of(number, size.value()));
+    pipeline::run(
+        || spans.next().map(|span| from.take(span)).transpose(),
+        |bundle: Bundle| prepare(bundle, &disclosure, &key),
+        |prepared| session.take(prepared?),
+    )?;
+    session.finish(source)
+}
+
+/// The numbers of the bundles that the request touches.
+fn bundles_of(request: &PackRequest) -> Result<Range<u64>, PackError> {
+    let size = request.checkpoint.checkpoint().size;
+    let end = request.end.unwrap_or(size.next_index());
+    let empty = size == TreeSize::EMPTY && end == request.start;
+    if end > size.next_index() || (request.start >= end && !empty) {
+        return Err(PackError::Range {
+            start: request.start,
+            end,
+            size,
+        });
+    }
+    Ok(request.start.value() / TILE_WIDTH..end.value().div_ceil(TILE_WIDTH))
+}
+
+fn identity_key() -> Result<IdentityKey, PackError> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| std::io::Error::other(error.to_string()))?;
+    Ok(IdentityKey::new(bytes))
+}
+
+/// An export under way: what is in the container, and what the manifest will say of it.
+struct Session<'a, W> {
+    request: &'a PackRequest,
+    bundles: Range<u64>,
+    container: ContainerWriter<W>,
+    check: LedgerCheck,
+    sequences: Sequences,
+    tiles: UpperTiles,
+    tiles_written: u64,
+    jsonl: Lister,
+    csv: Lister,
+    period: Option<Period>,
+    files: BTreeMap<String, FileDigest>,
+}
+
+/// A listing while it grows.
+struct Lister {
+    spool: Spool,
+    digest: blake3::Hasher,
+}
+
+impl Lister {
+    fn push(&mut self, listing: &Listing) -> Result<(), PackError> {
+        self.digest.update(&listing.text);
+        Ok(self.spool.push(&listing.run)?)
+    }
+
+    fn digest(&self) -> FileDigest {
+        FileDigest {
+            bytes: self.spool.length(),
+            blake3: FileHash::from_bytes(*self.digest.finalize().as_bytes()),
+        }
+    }
+}
+
+impl<'a, W: Write + Send> Session<'a, W> {
+    fn start(out: W, request: &'a PackRequest, bundles: Range<u64>) -> Result<Self, PackError> {
+        let first = EntryIndex::new(bundles.start.saturating_mul(TILE_WIDTH));
+        let origin = &request.checkpoint.checkpoint().origin;
+        let lister = || {
+            Ok::<_, std::io::Error>(Lister {
+                spool: Spool::new()?,
+                digest: blake3::Hasher::new(),
+            })
+        };
+        let mut session = Self {
+            request,
+            bundles,
+            container: ContainerWriter::new(out),
+            check: LedgerCheck::starting_at(first, origin.as_str()),
+            sequences: Sequences::default(),
+            tiles: UpperTiles::default(),
+            tiles_written: 0,
+            jsonl: lister()?,
+            csv: lister()?,
+            period: None,
+            files: BTreeMap::new(),
+        };
+        let header = Listing::of(CSV_HEADER.as_bytes().to_vec())?;
+        session.csv.push(&header)?;
+        session.put_text(CHECKPOINT, request.checkpoint.note().to_string())?;
+        session.put_text(VERIFIER_KEY, format!("{}\n", request.key))?;
+        Ok(session)
+    }
+
+    /// Whether the pack holds the ledger from its start to the checkpoint.
+    fn is_full(&self) -> bool {
+        let bundles = self.request.checkpoint.checkpoint().size.value();
+        self.bundles == (0..bundles.div_ceil(TILE_WIDTH))
+    }
+
+    fn put_text(&mut self, path: &str, text: String) -> Result<(), PackError> {
+        let digest = FileDigest {
+            bytes: count(text.len()),
+            blake3: FileHash::of(text.as_bytes()),
+        };
+        self.files.insert(path.to_owned(), digest);
+        let file = Packed::stored(path.to_owned(), text.into_bytes());
+        Ok(self.container.add(&file)?)
+    }
+
+    fn put_tile(&mut self, id: TileId, hashes: &[NodeHash]) -> Result<(), PackError> {
+        self.tiles_written = self.tiles_written.saturating_add(1);
+        let file = Packed::stored(id.to_string(), encode_tile(hashes));
+        Ok(self.container.add(&file)?)
+    }
+
+    fn take(&mut self, prepared: Prepared) -> Result<(), PackError> {
+        self.container.add(&prepared.entries)?;
+        self.container.add(&prepared.payloads)?;
+        let leaves: Vec<NodeHash> = prepared
+            .report
+            .leaves
+            .iter()
+            .map(|leaf| NodeHash::from(*leaf))
+            .collect();
+        let number = prepared.report.first.value() / TILE_WIDTH;
+        if let Some(span) = Span::of(
+            number,
+            number
+                .saturating_mul(TILE_WIDTH)
+                .saturating_add(count(leaves.len())),
+        ) {
+            self.put_tile(TileId { level: 0, span }, &leaves)?;
+        }
+        if self.is_full() && count(leaves.len()) == TILE_WIDTH {
+            for (id, hashes) in self.tiles.push(leaves) {
+                self.put_tile(id, &hashes)?;
+            }
+        }
+        for line in prepared.report.lines.iter().flatten() {
+            let sequence = line.sequence.as_ref();
+            self.sequences
+                .take(sequence.map(|(source, number)| (source.as_str(), *number)));
+        }
+        if let Some((first, last)) = prepared.recorded {
+            let first = self.period.take().map_or(first, |period| period.first);
+            self.period = Some(Period { first, last });
+        }
+        self.check.absorb(prepared.report);
+        self.jsonl.push(&prepared.jsonl)?;
+        self.csv.push(&prepared.csv)
+    }
+
+    fn finish(mut self, source: &dyn PackSource) -> Result<Summary, PackError> {
+        if self.is_full() {
+            for (id, hashes) in std::mem::take(&mut self.tiles).into_partial() {
+                self.put_tile(id, &hashes)?;
+            }
+        } else {
+            self.copy_tiles(source)?;
+        }
+        let (counts, range) = (*self.check.counts(), self.range());
+        self.refuse_damage()?;
+        for (path, lister) in [(EVENTS_JSONL, self.jsonl), (EVENTS_CSV, self.csv)] {
+            self.files.insert(path.to_owned(), lister.digest());
+            self.container.add_spool(path, lister.spool)?;
+        }
+        let from_start = range.start == EntryIndex::default();
+        let signed = self.request.checkpoint.checkpoint();
+        let mut manifest = Manifest {
+            format: PACK_FORMAT.to_owned(),
+            tool: concat!("exhibit ", env!("CARGO_PKG_VERSION")).to_owned(),
+            origin: signed.origin.to_string(),
+            key: self.request.key.to_string(),
+            tree_size: signed.size,
+            root: signed.root,
+            checkpoint: self.request.checkpoint.note().to_string(),
+            requested: IndexRange {
+                start: self.request.start,
+                end: self.request.end.unwrap_or(signed.size.next_index()),
+            },
+            range,
+            recorded: self.period,
+            filter: (!self.request.filter.selects_all()).then(|| self.request.filter.clone()),
+            withhold_parts: self.request.withhold_parts.clone(),
+            counts: PackCounts::of(&counts, self.tiles_written),
+            sources: self.sequences.statement(from_start),
+            files: self.files,
+            container: FileHash::from_bytes([0; 32]),
+        };
+        let text = readme(&manifest);
+        let file = Packed::stored(README.to_owned(), text.clone().into_bytes());
+        self.container.add(&file)?;
+        let digest = FileDigest {
+            bytes: count(text.len()),
+            blake3: FileHash::of(text.as_bytes()),
+        };
+        manifest.files.insert(README.to_owned(), digest);
+        manifest.container = FileHash::from_bytes(*self.container.digest().as_bytes());
+        let file = Packed::stored(MANIFEST.to_owned(), manifest.to_bytes());
+        self.container.add(&file)?;
+        Ok(Summary {
+            size: signed.size,
+            root: signed.root,
+            range,
+            counts,
+            bytes: self.container.finish()?,
+        })
+    }
+
+    /// The entries that are in the container.
+    fn range(&self) -> IndexRange {
+        let start = EntryIndex::new(self.bundles.start.saturating_mul(TILE_WIDTH));
+        IndexRange {
+            start,
+            end: self.check.expected(),
+        }
+    }
+
+    /// Copies the tiles that the range's own entries do not give.
+    fn copy_tiles(&mut self, source: &dyn PackSource) -> Result<(), PackError> {
+        let signed = self.request.checkpoint.checkpoint();
+        let read = |id: TileId| {
+            let hashes = decode_tile(&source.tile(id).ok()?)?;
+            (count(hashes.len()) == u64::from(id.span.width)).then_some(hashes)
+        };
+        let tree = SignedTree::open(signed.size, signed.root, read);
+        for id in other_tiles(self.bundles.clone(), signed.size) {
+            let bytes = source.tile(id).map_err(PackError::Source)?;
+            let hashes = decode_tile(&bytes)
+                .filter(|hashes| tree.vouches_for(id, hashes).is_ok())
+                .ok_or_else(|| PackError::Damaged(format!("{id} is not of the signed tree")))?;
+            self.put_tile(id, &hashes)?;
+        }
+        Ok(())
+    }
+
+    /// Refuses to finish a pack that would not verify.
+    fn refuse_damage(&mut self) -> Result<(), PackError> {
+        let signed = self.request.checkpoint.checkpoint();
+        let fresh = LedgerCheck::starting_at(EntryIndex::default(), signed.origin.as_str());
+        let check = std::mem::replace(&mut self.check, fresh);
+        let root = check.tree().map(|tree| (tree.size(), tree.root()));
+        let (findings, _): (Findings, Counts) = check.finish();
+        if let Some(finding) = findings.listed.first() {
+            return Err(PackError::Damaged(Finding::to_string(finding)));
+        }
+        match root {
+            Some(found) if self.is_full() && found != (signed.size, signed.root) => {
+                Err(PackError::Damaged(
+                    "the entries do not have the root that the checkpoint signs".to_owned(),
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+}
