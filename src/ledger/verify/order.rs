@@ -29,8 +29,6 @@ pub struct LedgerCheck {
     gaps: Gaps,
     misplaced: bool,
     tree: Option<Frontier>,
-    /// Whether an entry was missing or not in its place.
-    misplaced: bool,
     findings: Findings,
     counts: Counts,
 }
@@ -56,10 +54,9 @@ impl Findings {
     /// Adds those of another check, the ones it did not list too.
     pub fn join(&mut self, other: Self) {
         let listed = crate::ledger::position::count(other.listed.len());
+        let unlisted = other.total.saturating_sub(listed);
         self.extend(other.listed);
-        self.total = self
-            .total
-            .saturating_add(other.total.saturating_sub(listed));
+        self.total = self.total.saturating_add(unlisted);
     }
 
     /// Puts those that are listed in the order of their entries, the ones that name none first.
@@ -124,7 +121,6 @@ impl LedgerCheck {
             gaps: Gaps::default(),
             misplaced: false,
             tree: from_start.then(Frontier::new),
-            misplaced: false,
             findings: Findings::default(),
             counts: Counts::default(),
         }
@@ -180,11 +176,6 @@ impl LedgerCheck {
         &self.counts
     }
 
-    /// Whether an entry so far was missing or not in its place, so that the tree can't be the signed one.
-    pub fn has_misplaced(&self) -> bool {
-        self.misplaced
-    }
-
     /// Adds what was found elsewhere.
     pub fn report(&mut self, finding: Finding) {
         self.findings.push(finding);
@@ -205,10 +196,7 @@ impl LedgerCheck {
                 self.broken_chain(line);
             }
             self.take(line, line.index);
-            return;
-        }
-        self.misplaced = true;
-        if continues == Some(true) {
+        } else if continues == Some(true) {
             let finding = self.misplaced(FindingKind::EntryAltered, self.next, line);
             let place = self.findings.place(finding);
             self.misnumbered = Some((line.index, place));
