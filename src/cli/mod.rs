@@ -96,7 +96,7 @@ enum Command {
     #[cfg(feature = "server")]
     Serve(serve::Serve),
     #[cfg(feature = "server")]
-    Record(record::Record),
+    Record(Box<record::Record>),
     Show(show::Show),
     List(list::List),
     #[cfg(feature = "server")]
