@@ -69,11 +69,7 @@ impl Export {
     }
 
     #[cfg(feature = "server")]
-    fn fetch(
-        &self,
-        url: &super::connect::ServerUrl,
-        file: &mut NewFile,
-    ) -> Result<u64, CliError> {
+    fn fetch(&self, url: &super::connect::ServerUrl, file: &mut NewFile) -> Result<u64, CliError> {
         let request = crate::service::proto::ExportPackRequest {
             start: self.range.start.value(),
             end: self.range.end.map_or(0, |end| end.value()),
