@@ -27,6 +27,7 @@ pub struct LedgerCheck {
     /// The last entry whose index was not its place: what it said, and the finding's place in the list.
     misnumbered: Option<(EntryIndex, Option<usize>)>,
     gaps: Gaps,
+    misplaced: bool,
     tree: Option<Frontier>,
     findings: Findings,
     counts: Counts,
@@ -118,6 +119,7 @@ impl LedgerCheck {
             }),
             misnumbered: None,
             gaps: Gaps::default(),
+            misplaced: false,
             tree: from_start.then(Frontier::new),
             findings: Findings::default(),
             counts: Counts::default(),
@@ -159,6 +161,11 @@ impl LedgerCheck {
         self.tree.as_ref()
     }
 
+    /// Whether an entry said another index than its place gives it.
+    pub fn has_misplaced(&self) -> bool {
+        self.misplaced
+    }
+
     /// The index that the next entry should have.
     pub fn expected(&self) -> EntryIndex {
         self.next
@@ -189,13 +196,7 @@ impl LedgerCheck {
                 self.broken_chain(line);
             }
             self.take(line, line.index);
-<<<<<<< HEAD
         } else if continues == Some(true) {
-=======
-            return;
-        }
-        if continues == Some(true) {
->>>>>>> engine
             let finding = self.misplaced(FindingKind::EntryAltered, self.next, line);
             let place = self.findings.place(finding);
             self.misnumbered = Some((line.index, place));
