@@ -45,18 +45,34 @@ impl Caught {
     /// A row of a table.
     pub(super) fn markdown(&self) -> String {
         let found = self.found.map_or("nothing", FindingKind::name);
-        format!("| {} | {} | `{found}` | {} |", self.tampering, self.with, self.place())
+        format!(
+            "| {} | {} | `{found}` | {} |",
+            self.tampering,
+            self.with,
+            self.place()
+        )
     }
 
     fn place(&self) -> String {
-        self.index.map_or_else(String::new, |index| index.to_string())
+        self.index
+            .map_or_else(String::new, |index| index.to_string())
     }
 
     fn line(&self) -> String {
-        let mark = if self.as_expected() { "caught" } else { "MISSED" };
+        let mark = if self.as_expected() {
+            "caught"
+        } else {
+            "MISSED"
+        };
         let found = self.found.map_or("nothing found", FindingKind::name);
-        let at = self.index.map_or_else(String::new, |index| format!(" at entry {index}"));
-        let by = if self.needs_evidence { ", by a receipt that was kept" } else { "" };
+        let at = self
+            .index
+            .map_or_else(String::new, |index| format!(" at entry {index}"));
+        let by = if self.needs_evidence {
+            ", by what was kept"
+        } else {
+            ""
+        };
         format!("     {mark}  {:<55} {found}{at}{by}", self.tampering)
     }
 }
@@ -69,19 +85,37 @@ enum Copied {
 }
 
 /// Tampers with copies in every way there is, and tells what each verification found.
-pub(super) fn show(scene: &Scene, receipts: &[Receipt], teller: &mut Teller<'_>) -> Result<Vec<Caught>, CliError> {
+pub(super) fn show(
+    scene: &Scene,
+    receipts: &[Receipt],
+    teller: &mut Teller<'_>,
+) -> Result<Vec<Caught>, CliError> {
     let key = DataDirectory::open(&scene.ledger())
         .and_then(|directory| directory.signing_key())
         .map_err(crate::cli::reading::directory_error)?;
+    let kept = VerifyOptions {
+        trusted: scene.checkpoint.iter().cloned().collect(),
+        receipts: receipts.to_vec(),
+        ..VerifyOptions::default()
+    };
     let workshop = scene.workshop();
     let mut caught = Vec::new();
     for copied in [Copied::Pack, Copied::Directory] {
         let (number, heading) = match copied {
             Copied::Pack => (6, "Copies of the pack, tampered with and verified"),
-            Copied::Directory => (7, "Copies of the data directory, tampered with by whoever has the disk"),
+            Copied::Directory => (
+                7,
+                "Copies of the data directory, tampered with by whoever has the disk",
+            ),
         };
         teller.heading(number, heading)?;
-        let bench = Bench { scene, workshop: &workshop, key: &key, receipts, copied };
+        let bench = Bench {
+            scene,
+            workshop: &workshop,
+            key: &key,
+            kept: kept.clone(),
+            copied,
+        };
         caught.push(bench.flip_a_bit(teller)?);
         for tampering in Tampering::ALL {
             if copied == Copied::Pack || tampering.applies_to_directory() {
@@ -97,22 +131,35 @@ struct Bench<'a> {
     scene: &'a Scene,
     workshop: &'a Path,
     key: &'a SigningKey,
-    receipts: &'a [Receipt],
+    /// What an auditor kept: the receipts, and the last checkpoint.
+    kept: VerifyOptions,
     copied: Copied,
 }
 
 impl Bench<'_> {
     fn tamper(&self, tampering: Tampering, teller: &mut Teller<'_>) -> Result<Caught, CliError> {
         let copy = self.copy()?;
-        let failed = |error| CliError::failed(format!("{} could not be done", tampering.name())).because(error);
+        let failed = |error| {
+            CliError::failed(format!("{} could not be done", tampering.name())).because(error)
+        };
         let Expected { kind, index: _ } = match self.copied {
             Copied::Pack => tampering.apply_to_pack(&copy, VICTIM, self.key),
             Copied::Directory => tampering.apply_to_directory(&copy, VICTIM, self.key),
         }
         .map_err(failed)?;
-        let evidence = if tampering.needs_evidence() { self.receipts } else { &[] };
-        let report = self.verify(&copy, evidence)?;
-        self.tell(tampering.title(), Some(kind), tampering.needs_evidence(), &report, teller)
+        let options = if tampering.needs_evidence() {
+            self.kept.clone()
+        } else {
+            VerifyOptions::default()
+        };
+        let report = self.verify(&copy, &options)?;
+        self.tell(
+            tampering.title(),
+            Some(kind),
+            tampering.needs_evidence(),
+            &report,
+            teller,
+        )
     }
 
     /// One bit in the middle of the largest file there is.
@@ -128,7 +175,7 @@ impl Bench<'_> {
             *byte ^= 1;
         }
         fs::write(&file, bytes).map_err(CliError::write(&file))?;
-        let report = self.verify(&copy, &[])?;
+        let report = self.verify(&copy, &VerifyOptions::default())?;
         self.tell("one bit is flipped", None, false, &report, teller)
     }
 
@@ -141,7 +188,10 @@ impl Bench<'_> {
         teller: &mut Teller<'_>,
     ) -> Result<Caught, CliError> {
         let findings = &report.findings.listed;
-        let finding = findings.iter().find(|finding| Some(finding.kind) == expected).or(findings.first());
+        let finding = findings
+            .iter()
+            .find(|finding| Some(finding.kind) == expected)
+            .or(findings.first());
         let caught = Caught {
             tampering,
             with: match self.copied {
@@ -158,11 +208,10 @@ impl Bench<'_> {
         Ok(caught)
     }
 
-    fn verify(&self, copy: &Path, receipts: &[Receipt]) -> Result<Report, CliError> {
-        let options = VerifyOptions { receipts: receipts.to_vec(), ..VerifyOptions::default() };
+    fn verify(&self, copy: &Path, options: &VerifyOptions) -> Result<Report, CliError> {
         let verified: Result<Report, VerifyError> = match self.copied {
-            Copied::Pack => verify_pack(copy, &self.scene.key, &options, &|_, _| {}),
-            Copied::Directory => verify_data_directory(copy, &self.scene.key, &options, &|_, _| {}),
+            Copied::Pack => verify_pack(copy, &self.scene.key, options, &|_, _| {}),
+            Copied::Directory => verify_data_directory(copy, &self.scene.key, options, &|_, _| {}),
         };
         verified.map_err(|error| CliError::failed("the copy can't be verified").because(error))
     }
@@ -199,5 +248,8 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
 fn largest(directory: &Path) -> io::Result<PathBuf> {
     let mut files: Vec<_> = fs::read_dir(directory)?.collect::<io::Result<_>>()?;
     files.sort_by_key(|file| file.metadata().map_or(0, |metadata| metadata.len()));
-    files.pop().map(|file| file.path()).ok_or_else(|| io::ErrorKind::NotFound.into())
+    files
+        .pop()
+        .map(|file| file.path())
+        .ok_or_else(|| io::ErrorKind::NotFound.into())
 }
