@@ -257,9 +257,7 @@ pub(super) fn read_failed(error: &ReadError) -> Status {
         ReadError::NoSuchEntry { index, size } => beyond_the_end("the index", index.value(), *size),
         ReadError::NoSuchSizes { new, size, .. } => beyond_the_end("the size", new.value(), *size),
         ReadError::IndexStopped => refusal(Reason::LedgerStopped, error.to_string()),
-        ReadError::Journal(_) | ReadError::Index(_) | ReadError::Malformed(_) => {
-            damaged(error)
-        }
+        ReadError::Journal(_) | ReadError::Index(_) | ReadError::Malformed(_) => damaged(error),
     }
 }
 

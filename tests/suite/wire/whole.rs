@@ -159,10 +159,16 @@ async fn an_exported_pack_verifies_whole_and_in_part() {
             want_receipt: false,
         })
         .collect();
-    let answers = client.append_stream(tokio_stream::iter(requests)).await.unwrap();
+    let answers = client
+        .append_stream(tokio_stream::iter(requests))
+        .await
+        .unwrap();
     all(answers.into_inner()).await.1.unwrap();
     let place = tempfile::tempdir().unwrap();
-    let (whole, part) = (place.path().join("whole.zip"), place.path().join("part.zip"));
+    let (whole, part) = (
+        place.path().join("whole.zip"),
+        place.path().join("part.zip"),
+    );
     export(&mut client, proto::ExportPackRequest::default(), &whole).await;
     let request = proto::ExportPackRequest {
         start: 300,
@@ -180,7 +186,10 @@ async fn an_exported_pack_verifies_whole_and_in_part() {
     };
     let report = verify(&whole);
     assert_eq!(report.findings.total, 0, "{:?}", report.findings.listed);
-    assert_eq!((report.counts.entries, report.counts.payloads_whole), (700, 700));
+    assert_eq!(
+        (report.counts.entries, report.counts.payloads_whole),
+        (700, 700)
+    );
     let report = verify(&part);
     assert_eq!(report.findings.total, 0, "{:?}", report.findings.listed);
     let range = report.range.unwrap();
@@ -200,14 +209,17 @@ async fn an_export_that_nobody_takes_is_given_up() {
     for id in 0..60u64 {
         let mut text = String::new();
         while text.len() < 100_000 {
-            let hash = exhibit::ledger::hash::FileHash::of(format!("{id} {}", text.len()).as_bytes());
+            let hash =
+                exhibit::ledger::hash::FileHash::of(format!("{id} {}", text.len()).as_bytes());
             text.push_str(&hash.to_string());
         }
         let json = format!("{{\"x\":\"{text}\"}}");
         let event = crate::support::event_with("ci:a", &id.to_string(), &json);
         append(&mut client, event).await.unwrap();
     }
-    let pack = client.export_pack(proto::ExportPackRequest::default()).await;
+    let pack = client
+        .export_pack(proto::ExportPackRequest::default())
+        .await;
     let pack = pack.unwrap().into_inner();
     tokio::time::sleep(Duration::from_secs(3)).await;
     let (_, end) = all(pack).await;
