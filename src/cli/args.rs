@@ -39,10 +39,9 @@ pub(super) fn origin(value: &str) -> Result<KeyName, String> {
 /// Reads a time: RFC 3339 with its offset, or a day, which stands for its beginning in UTC.
 pub(super) fn time(value: &str) -> Result<UnixNanos, String> {
     let day = format!("{value}T00:00:00Z");
-    let time: jiff::Timestamp = value
-        .parse()
-        .or_else(|_| day.parse())
-        .map_err(|_| "write it as 2026-11-22T09:30:00Z, with an offset, or as 2026-11-22".to_owned())?;
+    let time: jiff::Timestamp = value.parse().or_else(|_| day.parse()).map_err(|_| {
+        "write it as 2026-11-22T09:30:00Z, with an offset, or as 2026-11-22".to_owned()
+    })?;
     u64::try_from(time.as_nanosecond())
         .map(UnixNanos::new)
         .map_err(|_| "it lies before 1970".to_owned())
@@ -157,7 +156,10 @@ mod tests {
 
     #[test]
     fn times_have_an_offset_or_are_days() {
-        assert_eq!(time("1970-01-02").unwrap(), UnixNanos::new(86_400_000_000_000));
+        assert_eq!(
+            time("1970-01-02").unwrap(),
+            UnixNanos::new(86_400_000_000_000)
+        );
         assert_eq!(
             time("1970-01-01T01:00:00.000000001+01:00").unwrap(),
             UnixNanos::new(1)

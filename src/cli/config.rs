@@ -71,7 +71,10 @@ impl Render for Settings {
     }
 
     fn markdown(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "| setting | value | from | what for |\n| --- | --- | --- | --- |")?;
+        writeln!(
+            out,
+            "| setting | value | from | what for |\n| --- | --- | --- | --- |"
+        )?;
         self.0.iter().try_for_each(|setting| {
             writeln!(
                 out,

@@ -22,7 +22,10 @@ impl ServerUrl {
     pub(super) fn parse(value: &str) -> Result<Self, String> {
         let example = "write it as http://ledger.example.com:8087";
         if value.starts_with("https://") {
-            return Err("this client speaks no TLS yet; use http:// through a tunnel or a local proxy".to_owned());
+            return Err(
+                "this client speaks no TLS yet; use http:// through a tunnel or a local proxy"
+                    .to_owned(),
+            );
         }
         let authority = value
             .strip_prefix("http://")
@@ -127,7 +130,15 @@ mod tests {
             ServerUrl::parse("http://[::1]:8087/").unwrap().authority(),
             "[::1]:8087"
         );
-        for wrong in ["", "localhost:8087", "http://", "http://a/b", "http://u@h", "https://h", "http://a b"] {
+        for wrong in [
+            "",
+            "localhost:8087",
+            "http://",
+            "http://a/b",
+            "http://u@h",
+            "https://h",
+            "http://a b",
+        ] {
             assert!(ServerUrl::parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -45,10 +45,7 @@ pub(super) enum ReadPart {
 
 impl ReadEntry {
     /// Takes an entry, and its payload from the front of a bundle; gives what is left of that.
-    pub(super) fn stored(
-        bytes: Vec<u8>,
-        bundle: &[u8],
-    ) -> Result<(Self, &[u8]), MalformedPayload> {
+    pub(super) fn stored(bytes: Vec<u8>, bundle: &[u8]) -> Result<(Self, &[u8]), MalformedPayload> {
         let (parts, rest) = decode_parts(bundle)?;
         let parts = parts.iter().map(ReadPart::of).collect();
         Ok((Self { bytes, parts }, rest))
@@ -167,8 +164,14 @@ impl<'a> ShownEntry<'a> {
         }
         fields.extend([
             ("producer", entry.producer.to_owned()),
-            ("leaf hash", LeafHash::of_entry(&self.read.bytes).to_string()),
-            ("chain hash", ChainHash::of_entry(&self.read.bytes).to_string()),
+            (
+                "leaf hash",
+                LeafHash::of_entry(&self.read.bytes).to_string(),
+            ),
+            (
+                "chain hash",
+                ChainHash::of_entry(&self.read.bytes).to_string(),
+            ),
             ("previous", entry.previous.to_string()),
             ("commitment", entry.commitment.to_string()),
         ]);
@@ -184,7 +187,10 @@ impl Render for ShownEntry<'_> {
         for part in &self.read.parts {
             match part {
                 ReadPart::Withheld(commitment) => {
-                    writeln!(out, "\npart withheld or erased; its commitment is {commitment}")?;
+                    writeln!(
+                        out,
+                        "\npart withheld or erased; its commitment is {commitment}"
+                    )?;
                 }
                 ReadPart::Disclosed {
                     name,
@@ -206,7 +212,10 @@ impl Render for ShownEntry<'_> {
         for part in &self.read.parts {
             match part {
                 ReadPart::Withheld(commitment) => {
-                    writeln!(out, "\nA part is withheld or erased; its commitment is `{commitment}`.")?;
+                    writeln!(
+                        out,
+                        "\nA part is withheld or erased; its commitment is `{commitment}`."
+                    )?;
                 }
                 ReadPart::Disclosed {
                     name,
@@ -228,8 +237,8 @@ impl Render for ShownEntry<'_> {
 
     fn json(&self) -> serde_json::Result<Value> {
         let entry = &self.entry;
-        let occurred = (entry.occurred_at != UnixNanos::default())
-            .then(|| entry.occurred_at.to_rfc3339());
+        let occurred =
+            (entry.occurred_at != UnixNanos::default()).then(|| entry.occurred_at.to_rfc3339());
         Ok(json!({
             "index": entry.index.value(),
             "event_type": entry.event_type,
@@ -255,10 +264,12 @@ fn readable(content_type: &str, content: &[u8]) -> String {
     let Ok(text) = std::str::from_utf8(content) else {
         return format!("{} bytes that are not text", content.len());
     };
-    let indented = content_type
-        .ends_with("json")
-        .then(|| serde_json::from_str::<Value>(text).ok())
-        .flatten()
-        .and_then(|value| serde_json::to_string_pretty(&value).ok());
-    text::safe_lines(indented.as_deref().unwrap_or(text)).into_owned()
+    let is_json = content_type.ends_with("json")
+        && serde_json::from_str::<&serde_json::value::RawValue>(text).is_ok();
+    let shown = if is_json {
+        text::indented(text)
+    } else {
+        text.to_owned()
+    };
+    text::safe_lines(&shown).into_owned()
 }

@@ -50,7 +50,10 @@ impl Key {
             KeyCommand::Generate { name, out } => {
                 let key = generate(name)?;
                 write_secret(&out, &key)?;
-                say("note", format!("the secret key is in {}; keep it safe", out.display()));
+                say(
+                    "note",
+                    format!("the secret key is in {}; keep it safe", out.display()),
+                );
                 key.verifier().clone()
             }
             KeyCommand::Show { path } => read_verifier(&path)?,

@@ -78,7 +78,11 @@ impl Render for Row<'_> {
             entry.index.value(),
             entry.recorded_at.to_rfc3339(),
             safe(entry.event_type),
-            safe(if entry.subject.is_empty() { "-" } else { entry.subject }),
+            safe(if entry.subject.is_empty() {
+                "-"
+            } else {
+                entry.subject
+            }),
             safe(entry.event_id),
         )
     }

@@ -48,7 +48,11 @@ impl LocalServer {
         let address = listener.local_addr().map_err(no_port)?;
         let (stop, told) = oneshot::channel();
         let served = tokio::spawn(serve(listener, Told(told)));
-        Ok(Self { address, stop, served })
+        Ok(Self {
+            address,
+            stop,
+            served,
+        })
     }
 
     /// Where it listens, as a URL.
@@ -76,7 +80,10 @@ struct Told(oneshot::Receiver<()>);
 impl Future for Told {
     type Output = ();
 
-    fn poll(mut self: std::pin::Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> std::task::Poll<()> {
+    fn poll(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<()> {
         std::pin::Pin::new(&mut self.0).poll(cx).map(drop)
     }
 }

@@ -36,8 +36,7 @@ impl NewFile {
             _ => Path::new("."),
         };
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let temporary =
-            TemporaryFile::create(directory, &name).map_err(CliError::write(path))?;
+        let temporary = TemporaryFile::create(directory, &name).map_err(CliError::write(path))?;
         Ok(Self {
             path: path.to_owned(),
             replace,

@@ -19,7 +19,11 @@ pub(super) struct Progress {
 impl Progress {
     /// Counts entries of a total that [`Progress::set_of`] gives.
     pub(super) fn entries() -> Self {
-        Self::new(Some(0), "{human_pos} of {human_len} entries", "{human_pos} entries")
+        Self::new(
+            Some(0),
+            "{human_pos} of {human_len} entries",
+            "{human_pos} entries",
+        )
     }
 
     /// Counts bytes.

@@ -6,7 +6,10 @@ use std::{
     path::PathBuf,
 };
 
-use tokio::{net::TcpListener, signal::unix::{Signal, SignalKind, signal}};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+};
 use tracing_subscriber::EnvFilter;
 
 use super::{
@@ -115,8 +118,11 @@ fn open(directory: &DataDirectory, config: &Config) -> Result<Ledger, CliError> 
         ..LedgerOptions::default()
     };
     let (ledger, opened) = Ledger::open(directory, options).map_err(|error| {
-        CliError::failed(format!("can't open the ledger in {}", directory.path().display()))
-            .because(error)
+        CliError::failed(format!(
+            "can't open the ledger in {}",
+            directory.path().display()
+        ))
+        .because(error)
     })?;
     tell_opened(&opened);
     Ok(ledger)
@@ -128,17 +134,26 @@ fn tell_opened(opened: &Opened) {
         tracing::warn!(%why, "the index was rebuilt from the journal");
     }
     if opened.caught_up > 0 {
-        tracing::info!(entries = opened.caught_up, "the index caught up with the journal");
+        tracing::info!(
+            entries = opened.caught_up,
+            "the index caught up with the journal"
+        );
     }
     if let Some(cut) = &opened.journal.cut {
-        tracing::warn!(?cut, "an interrupted write was cut off the journal; nothing acknowledged was in it");
+        tracing::warn!(
+            ?cut,
+            "an interrupted write was cut off the journal; nothing acknowledged was in it"
+        );
     }
 }
 
 /// Says on stderr that the server is ready, in a form that a script can wait for.
 fn tell_ready(address: SocketAddr, as_json: bool) {
     if as_json {
-        anstream::eprintln!("{}", serde_json::json!({ "listening": address.to_string() }));
+        anstream::eprintln!(
+            "{}",
+            serde_json::json!({ "listening": address.to_string() })
+        );
     } else {
         anstream::eprintln!("listening on {address}");
     }
@@ -146,9 +161,12 @@ fn tell_ready(address: SocketAddr, as_json: bool) {
 
 fn start_log(config: &Config) -> Result<(), CliError> {
     let filter = EnvFilter::try_new(&config.log.level).map_err(|error| {
-        CliError::failed(format!("log.level {:?} is not a level or a filter", config.log.level))
-            .because(error)
-            .with_help("set it to error, warn, info, debug or trace")
+        CliError::failed(format!(
+            "log.level {:?} is not a level or a filter",
+            config.log.level
+        ))
+        .because(error)
+        .with_help("set it to error, warn, info, debug or trace")
     })?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)

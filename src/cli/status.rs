@@ -1,6 +1,6 @@
 //! Errors of the server, in words: what it said, which fields it means, and the way out.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, time::Duration};
 
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
@@ -51,6 +51,14 @@ impl ServerError {
         lines
     }
 
+    /// When the server asks for another try.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { status, .. } => status.get_details_retry_info()?.retry_delay,
+            Self::Unreachable { .. } => None,
+        }
+    }
+
     /// The way out.
     pub(super) fn help(&self) -> Option<String> {
         let status = match self {
@@ -64,11 +72,7 @@ impl ServerError {
             Self::Refused { status, .. } => status,
         };
         let mut help = way_out(status.code())?.to_owned();
-        let delay = status
-            .get_error_details()
-            .retry_info()
-            .and_then(|info| info.retry_delay);
-        if let Some(delay) = delay {
+        if let Some(delay) = self.retry_after() {
             // Writing to a string does not fail.
             let _ = write!(help, " (the server asks to wait {} ms)", delay.as_millis());
         }
@@ -85,10 +89,16 @@ fn way_out(code: Code) -> Option<&'static str> {
         Code::NotFound => "`exhibit list` shows what the ledger holds",
         Code::OutOfRange => "`exhibit checkpoint` shows how many entries the ledger has",
         Code::ResourceExhausted => "the server is busy; send it again with the same --event-id",
-        Code::Unavailable | Code::Unknown | Code::Internal | Code::DeadlineExceeded | Code::Cancelled => {
+        Code::Unavailable
+        | Code::Unknown
+        | Code::Internal
+        | Code::DeadlineExceeded
+        | Code::Cancelled => {
             "send it again with the same --event-id; an event is recorded once however often it is sent"
         }
-        Code::Unimplemented => "is this a server of the same version? `exhibit --version` shows this one",
+        Code::Unimplemented => {
+            "is this a server of the same version? `exhibit --version` shows this one"
+        }
         Code::Unauthenticated | Code::PermissionDenied => "ask whoever runs the ledger for access",
         _ => return None,
     })

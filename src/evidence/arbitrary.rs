@@ -9,8 +9,7 @@ use super::{
 };
 use crate::ledger::position::UnixNanos;
 
-/// The ledger's clock when these events are posted.
-pub(crate) const NOW: UnixNanos = UnixNanos::new(1_795_000_000_000_000_000);
+pub(crate) use super::fuzz::NOW;
 
 /// A valid event of any kind.
 pub(crate) fn posted() -> impl Strategy<Value = PostedEvent> {

@@ -6,6 +6,9 @@ use super::{
 };
 use crate::ledger::{event::Event, payload::Salt, position::UnixNanos};
 
+/// The ledger's clock while properties are tried.
+pub(crate) const NOW: UnixNanos = UnixNanos::new(1_796_000_000_000_000_000);
+
 /// Reads arbitrary bytes in every way there is: as an event, as a body of each type, as JSON to be kept.
 ///
 /// # Panics
@@ -45,10 +48,9 @@ pub fn fuzz_json(bytes: &[u8]) {
 /// # Panics
 /// Where it does not come back the same.
 pub(crate) fn comes_back(posted: PostedEvent) -> Option<Event> {
-    let now = UnixNanos::new(1_795_000_000_000_000_000);
     let event = posted
         .clone()
-        .into_event("fuzz", now, &mut || Salt::from_bytes([7; 32]))
+        .into_event("fuzz", NOW, &mut || Salt::from_bytes([7; 32]))
         .ok()?;
     let fields = event.fields();
     let stored = Evidence::from_payload(fields.event_type, &event.parts());

@@ -21,7 +21,8 @@ pub fn fdatasync(directory: &Path, times: u32) -> std::io::Result<Histogram<u64>
         let started = Instant::now();
         file.write_all(&[0x5a; WRITE_BYTES])?;
         file.sync_data()?;
-        latencies.saturating_record(u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX));
+        latencies
+            .saturating_record(u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX));
         Ok(())
     });
     std::fs::remove_file(&path)?;

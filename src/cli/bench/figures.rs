@@ -74,7 +74,10 @@ pub struct Figures {
 impl Figures {
     /// Bytes on disk, journal and index together, for each byte of payload.
     pub fn bytes_per_payload_byte(&self) -> f64 {
-        quotient(self.journal_bytes.saturating_add(self.index_bytes), self.payload_bytes)
+        quotient(
+            self.journal_bytes.saturating_add(self.index_bytes),
+            self.payload_bytes,
+        )
     }
 
     fn rows(&self) -> Vec<(&'static str, String)> {
@@ -87,14 +90,21 @@ impl Figures {
             )
         };
         let micros = |latency: &Latency| {
-            format!("p50 {} µs, p99 {} µs, max {} µs ({} measured)", latency.p50_us, latency.p99_us, latency.max_us, latency.measured)
+            format!(
+                "p50 {} µs, p99 {} µs, max {} µs ({} measured)",
+                latency.p50_us, latency.p99_us, latency.max_us, latency.measured
+            )
         };
         vec![
             ("one stream, durable", rate(&self.stream)),
             ("64 calls in flight, durable", rate(&self.unary)),
             (
                 "one call at 1,000/s",
-                format!("{}; p99 is {:.1} times the disk's", micros(&self.append), quotient(self.append.p99_us, self.fdatasync.p99_us)),
+                format!(
+                    "{}; p99 is {:.1} times the disk's",
+                    micros(&self.append),
+                    quotient(self.append.p99_us, self.fdatasync.p99_us)
+                ),
             ),
             ("the disk: append and fdatasync", micros(&self.fdatasync)),
             (
@@ -128,7 +138,10 @@ impl Render for Figures {
     }
 }
 
-#[allow(clippy::as_conversions, reason = "figures for people; counts stay far below 2^52")]
+#[allow(
+    clippy::as_conversions,
+    reason = "figures for people; counts stay far below 2^52"
+)]
 fn quotient(of: u64, by: u64) -> f64 {
     of as f64 / by as f64
 }

@@ -12,7 +12,9 @@ use hdrhistogram::Histogram;
 use tokio::task::JoinSet;
 use tonic::{Status, transport::Channel};
 
-use crate::service::proto::{self, AppendRequest, AppendStreamRequest, ledger_client::LedgerClient};
+use crate::service::proto::{
+    self, AppendRequest, AppendStreamRequest, ledger_client::LedgerClient,
+};
 
 /// How many events, in how long.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +39,11 @@ impl Rate {
 ///
 /// # Errors
 /// When the stream breaks, or an event is refused.
-pub async fn stream(mut client: LedgerClient<Channel>, run: &str, events: u64) -> Result<Rate, Status> {
+pub async fn stream(
+    mut client: LedgerClient<Channel>,
+    run: &str,
+    events: u64,
+) -> Result<Rate, Status> {
     let run = run.to_owned();
     let requests = tokio_stream::iter((0..events).map(move |number| AppendStreamRequest {
         event: Some(deployment(&run, number)),
@@ -48,18 +54,33 @@ pub async fn stream(mut client: LedgerClient<Channel>, run: &str, events: u64) -
     let mut acknowledged = 0u64;
     while let Some(answer) = answers.message().await? {
         match answer.result {
-            Some(proto::append_stream_response::Result::Recorded(_)) => acknowledged = acknowledged.saturating_add(1),
-            other => return Err(Status::internal(format!("event {} was refused: {other:?}", answer.position))),
+            Some(proto::append_stream_response::Result::Recorded(_)) => {
+                acknowledged = acknowledged.saturating_add(1)
+            }
+            other => {
+                return Err(Status::internal(format!(
+                    "event {} was refused: {other:?}",
+                    answer.position
+                )));
+            }
         }
     }
-    Ok(Rate { events: acknowledged, took: started.elapsed() })
+    Ok(Rate {
+        events: acknowledged,
+        took: started.elapsed(),
+    })
 }
 
 /// Posts events one call each, so many at a time, and waits for every answer.
 ///
 /// # Errors
 /// When a call fails.
-pub async fn unary(client: LedgerClient<Channel>, run: &str, events: u64, in_flight: u64) -> Result<Rate, Status> {
+pub async fn unary(
+    client: LedgerClient<Channel>,
+    run: &str,
+    events: u64,
+    in_flight: u64,
+) -> Result<Rate, Status> {
     let next = Arc::new(AtomicU64::new(0));
     let started = Instant::now();
     let mut callers = JoinSet::new();
@@ -71,14 +92,21 @@ pub async fn unary(client: LedgerClient<Channel>, run: &str, events: u64, in_fli
                 if number >= events {
                     return Ok::<(), Status>(());
                 }
-                client.append(AppendRequest { event: Some(deployment(&run, number)) }).await?;
+                client
+                    .append(AppendRequest {
+                        event: Some(deployment(&run, number)),
+                    })
+                    .await?;
             }
         });
     }
     while let Some(ended) = callers.join_next().await {
         ended.map_err(|error| Status::internal(error.to_string()))??;
     }
-    Ok(Rate { events, took: started.elapsed() })
+    Ok(Rate {
+        events,
+        took: started.elapsed(),
+    })
 }
 
 /// Posts events at a steady rate, whether or not the answers keep up, and measures each from the moment it was due:
@@ -92,7 +120,9 @@ pub async fn open_loop(
     per_second: u32,
     lasting: Duration,
 ) -> Result<Histogram<u64>, Status> {
-    let gap = Duration::from_secs(1).checked_div(per_second).unwrap_or_default();
+    let gap = Duration::from_secs(1)
+        .checked_div(per_second)
+        .unwrap_or_default();
     let started = Instant::now();
     let mut calls = JoinSet::new();
     let mut due = started;
@@ -128,8 +158,15 @@ pub fn deployment(run: &str, number: u64) -> proto::Event {
         .get(usize::try_from(number % 5).unwrap_or(0))
         .copied()
         .unwrap_or("payments");
-    let second = i64::try_from(number / 1000).unwrap_or(0).saturating_add(1_790_000_000);
-    let at = |seconds: i64| Some(prost_types::Timestamp { seconds: second.saturating_add(seconds), nanos: 0 });
+    let second = i64::try_from(number / 1000)
+        .unwrap_or(0)
+        .saturating_add(1_790_000_000);
+    let at = |seconds: i64| {
+        Some(prost_types::Timestamp {
+            seconds: second.saturating_add(seconds),
+            nanos: 0,
+        })
+    };
     proto::Event {
         source: format!("https://ci.example.com/acme/{service}"),
         event_id: format!("{run}-{number}-deploy"),

@@ -24,7 +24,6 @@ use super::{
     exit::Exit,
     local::{LocalServer, new_ledger},
     output::Output,
-    pack_file::TemporaryDirectory,
 };
 use crate::{
     service::{
@@ -71,7 +70,10 @@ impl Bench {
 
 /// Measures ingest with a ledger in a temporary directory below `dir`.
 pub(super) fn measure(dir: &Path, events: u64, open_loop: Duration) -> Result<Figures, CliError> {
-    let temporary = TemporaryDirectory::create(dir, "exhibit-bench").map_err(CliError::write(dir))?;
+    let temporary = tempfile::Builder::new()
+        .prefix("exhibit-bench-")
+        .tempdir_in(dir)
+        .map_err(CliError::write(dir))?;
     let directory = new_ledger(&temporary.path().join("ledger"), "bench.example.com/ledger")?;
     let disk = disk::fdatasync(temporary.path(), DISK_SYNCS).map_err(CliError::write(dir))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -94,18 +96,31 @@ async fn compare(
     for round in 0..ROUNDS {
         let run = format!("round-{round}");
         streams.push((
-            load::stream(client(&ledger).await?, &run, events).await.map_err(refused)?,
-            load::stream(client(&baseline).await?, &run, events).await.map_err(refused)?,
+            load::stream(client(&ledger).await?, &run, events)
+                .await
+                .map_err(refused)?,
+            load::stream(client(&baseline).await?, &run, events)
+                .await
+                .map_err(refused)?,
         ));
         let (run, events) = (format!("call-{round}"), events / 10);
         calls.push((
-            load::unary(client(&ledger).await?, &run, events, IN_FLIGHT).await.map_err(refused)?,
-            load::unary(client(&baseline).await?, &run, events, IN_FLIGHT).await.map_err(refused)?,
+            load::unary(client(&ledger).await?, &run, events, IN_FLIGHT)
+                .await
+                .map_err(refused)?,
+            load::unary(client(&baseline).await?, &run, events, IN_FLIGHT)
+                .await
+                .map_err(refused)?,
         ));
     }
-    let latencies = load::open_loop(client(&ledger).await?, "open-loop", OPEN_LOOP_RATE, open_loop)
-        .await
-        .map_err(refused)?;
+    let latencies = load::open_loop(
+        client(&ledger).await?,
+        "open-loop",
+        OPEN_LOOP_RATE,
+        open_loop,
+    )
+    .await
+    .map_err(refused)?;
     ledger.stop().await?;
     baseline.stop().await?;
     let payload_bytes = payload_bytes(directory)?;
@@ -145,7 +160,10 @@ fn middle(mut rounds: Vec<(Rate, Rate)>) -> Versus {
 
 /// How many entries a ledger has, and how many bytes of payload content.
 fn payload_bytes(directory: &DataDirectory) -> Result<(u64, u64), CliError> {
-    use crate::ledger::{payload::{Part, decode_parts}, position::{EntryIndex, count}};
+    use crate::ledger::{
+        payload::{Part, decode_parts},
+        position::{EntryIndex, count},
+    };
     let reader = directory.reader().map_err(super::reading::journal_error)?;
     let mut bytes = 0u64;
     for batch in reader.batches(EntryIndex::default()) {
@@ -166,7 +184,9 @@ fn payload_bytes(directory: &DataDirectory) -> Result<(u64, u64), CliError> {
 
 /// What the files below a directory take on disk.
 fn bytes_below(path: &Path) -> u64 {
-    let Ok(entries) = std::fs::read_dir(path) else { return 0 };
+    let Ok(entries) = std::fs::read_dir(path) else {
+        return 0;
+    };
     entries
         .flatten()
         .map(|entry| match entry.metadata() {

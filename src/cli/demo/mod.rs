@@ -84,17 +84,33 @@ impl Teller<'_> {
 }
 
 /// Everything that needs the server: makes a ledger, serves it, tells it the story, and takes a pack away.
-async fn play(dir: &Path, nights: u32, teller: &mut Teller<'_>) -> Result<(Scene, Vec<Receipt>), CliError> {
+async fn play(
+    dir: &Path,
+    nights: u32,
+    teller: &mut Teller<'_>,
+) -> Result<(Scene, Vec<Receipt>), CliError> {
     teller.heading(1, "A ledger, and a server for it")?;
     let directory = new_ledger(&dir.join("ledger"), ORIGIN)?;
     let key = directory.verifier().clone();
     write(&dir.join("log.vkey"), format!("{key}\n").as_bytes())?;
     let server = LocalServer::ledger(&directory).await?;
-    teller.say(&format!("   {ORIGIN}, served at {} over gRPC\n   verifier key: {key}", server.url()))?;
+    teller.say(&format!(
+        "   {ORIGIN}, served at {} over gRPC\n   verifier key: {key}",
+        server.url()
+    ))?;
     let mut scene = Scene::open(dir, &server, key).await?;
 
-    teller.heading(2, "What the pipelines posted, each answered once it was durable")?;
-    let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()).unwrap_or(0);
+    teller.heading(
+        2,
+        "What the pipelines posted, each answered once it was durable",
+    )?;
+    let now = i64::try_from(
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs(),
+    )
+    .unwrap_or(0);
     let routine = nights::nights(nights, now);
     let (early, late) = routine.split_at(routine.len() / 2);
     scene.stream(early, teller).await?;
@@ -116,8 +132,13 @@ async fn play(dir: &Path, nights: u32, teller: &mut Teller<'_>) -> Result<(Scene
 fn verify(scene: &Scene, teller: &mut Teller<'_>) -> Result<Report, CliError> {
     teller.heading(5, "Verified offline, with the server gone")?;
     let started = Instant::now();
-    let report = verify_pack(&scene.pack(), &scene.key, &VerifyOptions::default(), &|_, _| {})
-        .map_err(|error| CliError::failed("the pack can't be verified").because(error))?;
+    let report = verify_pack(
+        &scene.pack(),
+        &scene.key,
+        &VerifyOptions::default(),
+        &|_, _| {},
+    )
+    .map_err(|error| CliError::failed("the pack can't be verified").because(error))?;
     let counts = &report.counts;
     teller.say(&format!(
         "   {}: {} entries, {} payload parts, {} hash tiles in {:.0} ms",

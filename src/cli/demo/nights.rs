@@ -14,24 +14,70 @@ pub(super) fn nights(nights: u32, now: i64) -> Vec<Event> {
             author.nightly(service, night);
         }
     }
-    author.chapters.into_iter().flat_map(|chapter| chapter.events).collect()
+    author
+        .chapters
+        .into_iter()
+        .flat_map(|chapter| chapter.events)
+        .collect()
 }
 
 impl Author {
     fn nightly(&mut self, service: &'static str, night: u32) {
         let version = format!("nightly-{night}");
         let change = format!("DEP-{service}-{night}");
-        let (commit, build) = (commit(&format!("{service} {version}")), artifact(service, &version));
-        self.post(service, Evidence::Change(Change {
-            title: "Update dependencies".to_owned(),
-            author: Some(bot("bot:dependency-updates")),
-            ..requested(&change, ChangeClass::Standard, RiskLevel::Low, service, &commit)
-        }));
+        let (commit, build) = (
+            commit(&format!("{service} {version}")),
+            artifact(service, &version),
+        );
+        self.post(
+            service,
+            Evidence::Change(Change {
+                title: "Update dependencies".to_owned(),
+                author: Some(bot("bot:dependency-updates")),
+                ..requested(
+                    &change,
+                    ChangeClass::Standard,
+                    RiskLevel::Low,
+                    service,
+                    &commit,
+                )
+            }),
+        );
         self.after(7 * MINUTE);
-        self.post(service, tested("unit", Outcome::Succeeded, (400, 0, 3), &change, &commit, &build));
+        self.post(
+            service,
+            tested(
+                "unit",
+                Outcome::Succeeded,
+                (400, 0, 3),
+                &change,
+                &commit,
+                &build,
+            ),
+        );
         self.after(11 * MINUTE);
-        self.post(service, tested("integration", Outcome::Succeeded, (58, 0, 0), &change, &commit, &build));
+        self.post(
+            service,
+            tested(
+                "integration",
+                Outcome::Succeeded,
+                (58, 0, 0),
+                &change,
+                &commit,
+                &build,
+            ),
+        );
         self.after(5 * MINUTE);
-        self.post(service, deployed(service, "production", Outcome::Succeeded, &change, &commit, &build));
+        self.post(
+            service,
+            deployed(
+                service,
+                "production",
+                Outcome::Succeeded,
+                &change,
+                &commit,
+                &build,
+            ),
+        );
     }
 }

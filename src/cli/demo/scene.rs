@@ -16,11 +16,11 @@ use crate::{
         local::LocalServer,
         pack_file::{NewFile, Replace},
     },
-    ledger::{note::VerifierKey, receipt::Receipt},
+    ledger::{checkpoint::SignedCheckpoint, note::VerifierKey, receipt::Receipt},
     service::{
         proto::{
-            AppendRequest, AppendStreamRequest, Event, ExportPackRequest, append_stream_response::Result as Answer,
-            ledger_client::LedgerClient,
+            AppendRequest, AppendStreamRequest, Event, ExportPackRequest, GetCheckpointRequest,
+            append_stream_response::Result as Answer, ledger_client::LedgerClient,
         },
         rpc::client::{ClientOptions, connect},
     },
@@ -32,16 +32,28 @@ pub(super) struct Scene {
     pub(super) key: VerifierKey,
     client: LedgerClient<Channel>,
     receipts: Vec<(PathBuf, Receipt)>,
+    /// The last checkpoint the server gave.
+    pub(super) checkpoint: Option<SignedCheckpoint>,
 }
 
 impl Scene {
-    pub(super) async fn open(dir: &Path, server: &LocalServer, key: VerifierKey) -> Result<Self, CliError> {
+    pub(super) async fn open(
+        dir: &Path,
+        server: &LocalServer,
+        key: VerifierKey,
+    ) -> Result<Self, CliError> {
         let client = connect(&server.url(), &ClientOptions::default())
             .await
             .map_err(|error| CliError::failed("can't reach the server").because(error))?;
         let receipts = dir.join("receipts");
         fs::create_dir(&receipts).map_err(CliError::write(&receipts))?;
-        Ok(Self { dir: dir.to_owned(), key, client, receipts: Vec::new() })
+        Ok(Self {
+            dir: dir.to_owned(),
+            key,
+            client,
+            receipts: Vec::new(),
+            checkpoint: None,
+        })
     }
 
     /// The pack's place.
@@ -60,13 +72,24 @@ impl Scene {
     }
 
     /// Posts a chapter's events one call each, and keeps their receipts.
-    pub(super) async fn chapter(&mut self, chapter: &Chapter, teller: &mut Teller<'_>) -> Result<(), CliError> {
+    pub(super) async fn chapter(
+        &mut self,
+        chapter: &Chapter,
+        teller: &mut Teller<'_>,
+    ) -> Result<(), CliError> {
         teller.say(&format!("   {}", chapter.heading))?;
         for event in &chapter.events {
             let (kind, what) = describe(event);
             let id = event.event_id.clone();
-            let request = AppendRequest { event: Some(event.clone()) };
-            let answer = self.client.append(request).await.map_err(refused)?.into_inner();
+            let request = AppendRequest {
+                event: Some(event.clone()),
+            };
+            let answer = self
+                .client
+                .append(request)
+                .await
+                .map_err(refused)?
+                .into_inner();
             let index = answer.recorded.map_or(0, |recorded| recorded.index);
             teller.say(&format!("     {index:>4}  {kind:<10}  {what}"))?;
             let path = self.dir.join("receipts").join(format!("{id}.tlog-proof"));
@@ -79,16 +102,26 @@ impl Scene {
     }
 
     /// Posts events over one stream.
-    pub(super) async fn stream(&mut self, events: &[Event], teller: &mut Teller<'_>) -> Result<(), CliError> {
+    pub(super) async fn stream(
+        &mut self,
+        events: &[Event],
+        teller: &mut Teller<'_>,
+    ) -> Result<(), CliError> {
         if events.is_empty() {
             return Ok(());
         }
         let requests: Vec<_> = events
             .iter()
-            .map(|event| AppendStreamRequest { event: Some(event.clone()), want_receipt: false })
+            .map(|event| AppendStreamRequest {
+                event: Some(event.clone()),
+                want_receipt: false,
+            })
             .collect();
         let started = Instant::now();
-        let stream = self.client.append_stream(tokio_stream::iter(requests)).await;
+        let stream = self
+            .client
+            .append_stream(tokio_stream::iter(requests))
+            .await;
         let mut answers = stream.map_err(refused)?.into_inner();
         let mut recorded = 0u64;
         while let Some(answer) = answers.message().await.map_err(refused)? {
@@ -120,22 +153,38 @@ impl Scene {
                 self.receipts.len()
             ))?;
         }
-        Ok(self.receipts.iter().map(|(_, receipt)| receipt.clone()).collect())
+        Ok(self
+            .receipts
+            .iter()
+            .map(|(_, receipt)| receipt.clone())
+            .collect())
     }
 
     /// Takes a full pack from the server.
     pub(super) async fn export(&mut self, teller: &mut Teller<'_>) -> Result<(), CliError> {
+        let answer = self.client.get_checkpoint(GetCheckpointRequest {}).await;
+        let note = answer.map_err(refused)?.into_inner().checkpoint;
+        let checkpoint = SignedCheckpoint::open(note.as_bytes(), &self.key);
+        self.checkpoint =
+            Some(checkpoint.map_err(|error| {
+                CliError::failed("the checkpoint can't be trusted").because(error)
+            })?);
         let path = self.pack();
         let mut file = NewFile::create(&path, Replace::No)?;
         let stream = self.client.export_pack(ExportPackRequest::default()).await;
         let mut chunks = stream.map_err(refused)?.into_inner();
         let mut bytes = 0usize;
         while let Some(message) = chunks.message().await.map_err(refused)? {
-            file.write_all(&message.chunk).map_err(CliError::write(&path))?;
+            file.write_all(&message.chunk)
+                .map_err(CliError::write(&path))?;
             bytes = bytes.saturating_add(message.chunk.len());
         }
         file.keep()?;
-        teller.say(&format!("   {}, {} KB: entries, payloads, proofs, and a listing for people", path.display(), bytes / 1000))
+        teller.say(&format!(
+            "   {}, {} KB: entries, payloads, proofs, and a listing for people",
+            path.display(),
+            bytes / 1000
+        ))
     }
 }
 

@@ -5,8 +5,9 @@
 //! Around them, the nightly dependency updates that make up most of any real ledger.
 
 use crate::service::proto::{
-    self, Actor, ActorKind, Approval, ApprovalKind, Artifact, Change, ChangeClass, Custom, Decision, Deployment,
-    DeploymentAction, Event, Link, Outcome, Revision, RiskLevel, TestRun, TestTotals, event::Evidence,
+    self, Actor, ActorKind, Approval, ApprovalKind, Artifact, Change, ChangeClass, Custom,
+    Decision, Deployment, DeploymentAction, Event, Link, Outcome, Revision, RiskLevel, TestRun,
+    TestTotals, event::Evidence,
 };
 
 /// A chapter: its heading, and what the pipelines posted.
@@ -41,40 +42,121 @@ pub(super) const DAY: i64 = 24 * HOUR;
 impl Author {
     /// Begins at this time, in seconds since the epoch.
     pub(super) fn from(clock: i64) -> Self {
-        Self { chapters: Vec::new(), clock, posted: std::collections::BTreeMap::new() }
+        Self {
+            chapters: Vec::new(),
+            clock,
+            posted: std::collections::BTreeMap::new(),
+        }
     }
 
     fn normal_change(&mut self) {
         self.chapter("a normal change: asked for, reviewed, tested, authorised, deployed");
-        let (change, commit, build) = ("CHG-1042", commit("payments 1.8.0"), artifact("payments", "1.8.0"));
-        self.post("payments", Evidence::Change(Change {
-            title: "Retry card authorisations that time out".to_owned(),
-            reason: "One payment in 400 fails on a slow acquirer and succeeds when tried again".to_owned(),
-            impact: "Payments may take up to four seconds longer".to_owned(),
-            rollback_plan: "Redeploy payments 1.7.3; no data changes".to_owned(),
-            author: Some(ada()),
-            requester: Some(person("user:2207", "product-owner", "Noor Haddad", "noor.haddad@example.com")),
-            comment: "Noor asked for this after the complaints of last week.".to_owned(),
-            ..requested(change, ChangeClass::Normal, RiskLevel::Medium, "payments", &commit)
-        }));
+        let (change, commit, build) = (
+            "CHG-1042",
+            commit("payments 1.8.0"),
+            artifact("payments", "1.8.0"),
+        );
+        self.post(
+            "payments",
+            Evidence::Change(Change {
+                title: "Retry card authorisations that time out".to_owned(),
+                reason: "One payment in 400 fails on a slow acquirer and succeeds when tried again"
+                    .to_owned(),
+                impact: "Payments may take up to four seconds longer".to_owned(),
+                rollback_plan: "Redeploy payments 1.7.3; no data changes".to_owned(),
+                author: Some(ada()),
+                requester: Some(person(
+                    "user:2207",
+                    "product-owner",
+                    "Noor Haddad",
+                    "noor.haddad@example.com",
+                )),
+                comment: "Noor asked for this after the complaints of last week.".to_owned(),
+                ..requested(
+                    change,
+                    ChangeClass::Normal,
+                    RiskLevel::Medium,
+                    "payments",
+                    &commit,
+                )
+            }),
+        );
         self.after(2 * HOUR);
-        self.post("payments", Evidence::Approval(Approval {
-            comment: "Please log the number of tries, too. Otherwise fine.".to_owned(),
-            ..decided(change, Decision::Approved, ApprovalKind::Review, grace(), &commit)
-        }));
+        self.post(
+            "payments",
+            Evidence::Approval(Approval {
+                comment: "Please log the number of tries, too. Otherwise fine.".to_owned(),
+                ..decided(
+                    change,
+                    Decision::Approved,
+                    ApprovalKind::Review,
+                    grace(),
+                    &commit,
+                )
+            }),
+        );
         self.after(20 * MINUTE);
-        self.post("payments", tested("unit", Outcome::Succeeded, (412, 0, 3), change, &commit, &build));
+        self.post(
+            "payments",
+            tested(
+                "unit",
+                Outcome::Succeeded,
+                (412, 0, 3),
+                change,
+                &commit,
+                &build,
+            ),
+        );
         self.after(10 * MINUTE);
-        self.post("payments", tested("integration", Outcome::Succeeded, (58, 0, 0), change, &commit, &build));
-        self.post("payments", deployed("payments", "staging", Outcome::Succeeded, change, &commit, &build));
+        self.post(
+            "payments",
+            tested(
+                "integration",
+                Outcome::Succeeded,
+                (58, 0, 0),
+                change,
+                &commit,
+                &build,
+            ),
+        );
+        self.post(
+            "payments",
+            deployed(
+                "payments",
+                "staging",
+                Outcome::Succeeded,
+                change,
+                &commit,
+                &build,
+            ),
+        );
         self.after(HOUR);
-        self.post("payments", Evidence::Approval(Approval {
-            artifacts: vec![build.clone()],
-            environment: "production".to_owned(),
-            ..decided(change, Decision::Approved, ApprovalKind::Authorization, linus(), &commit)
-        }));
+        self.post(
+            "payments",
+            Evidence::Approval(Approval {
+                artifacts: vec![build.clone()],
+                environment: "production".to_owned(),
+                ..decided(
+                    change,
+                    Decision::Approved,
+                    ApprovalKind::Authorization,
+                    linus(),
+                    &commit,
+                )
+            }),
+        );
         self.after(30 * MINUTE);
-        self.post("payments", deployed("payments", "production", Outcome::Succeeded, change, &commit, &build));
+        self.post(
+            "payments",
+            deployed(
+                "payments",
+                "production",
+                Outcome::Succeeded,
+                change,
+                &commit,
+                &build,
+            ),
+        );
     }
 
     fn failing_tests(&mut self) {
@@ -82,66 +164,219 @@ impl Author {
         let change = "CHG-1043";
         let (first, second) = (commit("search 3.1.0-rc1"), commit("search 3.1.0"));
         let (candidate, build) = (artifact("search", "3.1.0-rc1"), artifact("search", "3.1.0"));
-        self.post("search", Evidence::Change(Change {
-            title: "Rank exact matches first".to_owned(),
-            rollback_plan: "Switch the feature flag off".to_owned(),
-            author: Some(grace()),
-            ..requested(change, ChangeClass::Normal, RiskLevel::Low, "search", &first)
-        }));
-        self.post("search", tested("unit", Outcome::Failed, (233, 4, 0), change, &first, &candidate));
+        self.post(
+            "search",
+            Evidence::Change(Change {
+                title: "Rank exact matches first".to_owned(),
+                rollback_plan: "Switch the feature flag off".to_owned(),
+                author: Some(grace()),
+                ..requested(
+                    change,
+                    ChangeClass::Normal,
+                    RiskLevel::Low,
+                    "search",
+                    &first,
+                )
+            }),
+        );
+        self.post(
+            "search",
+            tested(
+                "unit",
+                Outcome::Failed,
+                (233, 4, 0),
+                change,
+                &first,
+                &candidate,
+            ),
+        );
         self.after(3 * HOUR);
-        self.post("search", tested("unit", Outcome::Succeeded, (237, 0, 0), change, &second, &build));
-        self.post("search", Evidence::Approval(decided(change, Decision::Approved, ApprovalKind::Review, ada(), &second)));
+        self.post(
+            "search",
+            tested(
+                "unit",
+                Outcome::Succeeded,
+                (237, 0, 0),
+                change,
+                &second,
+                &build,
+            ),
+        );
+        self.post(
+            "search",
+            Evidence::Approval(decided(
+                change,
+                Decision::Approved,
+                ApprovalKind::Review,
+                ada(),
+                &second,
+            )),
+        );
         self.after(15 * MINUTE);
-        self.post("search", Evidence::Approval(decided(change, Decision::Approved, ApprovalKind::Authorization, linus(), &second)));
+        self.post(
+            "search",
+            Evidence::Approval(decided(
+                change,
+                Decision::Approved,
+                ApprovalKind::Authorization,
+                linus(),
+                &second,
+            )),
+        );
         self.after(5 * MINUTE);
-        self.post("search", deployed("search", "production", Outcome::Succeeded, change, &second, &build));
+        self.post(
+            "search",
+            deployed(
+                "search",
+                "production",
+                Outcome::Succeeded,
+                change,
+                &second,
+                &build,
+            ),
+        );
     }
 
     fn rollback(&mut self) {
         self.chapter("a deployment that fails and is rolled back");
-        let (change, commit, build) = ("CHG-1044", commit("accounts 2.0.0"), artifact("accounts", "2.0.0"));
-        self.post("accounts", Evidence::Change(Change {
-            title: "Move sessions to the new store".to_owned(),
-            rollback_plan: "Redeploy accounts 1.9.4; sessions stay in both stores for a week".to_owned(),
-            author: Some(ada()),
-            ..requested(change, ChangeClass::Normal, RiskLevel::High, "accounts", &commit)
-        }));
+        let (change, commit, build) = (
+            "CHG-1044",
+            commit("accounts 2.0.0"),
+            artifact("accounts", "2.0.0"),
+        );
+        self.post(
+            "accounts",
+            Evidence::Change(Change {
+                title: "Move sessions to the new store".to_owned(),
+                rollback_plan: "Redeploy accounts 1.9.4; sessions stay in both stores for a week"
+                    .to_owned(),
+                author: Some(ada()),
+                ..requested(
+                    change,
+                    ChangeClass::Normal,
+                    RiskLevel::High,
+                    "accounts",
+                    &commit,
+                )
+            }),
+        );
         self.after(4 * HOUR);
-        self.post("accounts", tested("unit", Outcome::Succeeded, (641, 0, 12), change, &commit, &build));
-        self.post("accounts", Evidence::Approval(decided(change, Decision::Approved, ApprovalKind::Review, grace(), &commit)));
-        self.post("accounts", Evidence::Approval(decided(change, Decision::Approved, ApprovalKind::Authorization, linus(), &commit)));
+        self.post(
+            "accounts",
+            tested(
+                "unit",
+                Outcome::Succeeded,
+                (641, 0, 12),
+                change,
+                &commit,
+                &build,
+            ),
+        );
+        self.post(
+            "accounts",
+            Evidence::Approval(decided(
+                change,
+                Decision::Approved,
+                ApprovalKind::Review,
+                grace(),
+                &commit,
+            )),
+        );
+        self.post(
+            "accounts",
+            Evidence::Approval(decided(
+                change,
+                Decision::Approved,
+                ApprovalKind::Authorization,
+                linus(),
+                &commit,
+            )),
+        );
         self.after(HOUR);
-        let failed = self.post("accounts", deployed("accounts", "production", Outcome::Failed, change, &commit, &build));
+        let failed = self.post(
+            "accounts",
+            deployed(
+                "accounts",
+                "production",
+                Outcome::Failed,
+                change,
+                &commit,
+                &build,
+            ),
+        );
         self.after(9 * MINUTE);
-        let Evidence::Deployment(back) =
-            deployed("accounts", "production", Outcome::Succeeded, change, &commit, &artifact("accounts", "1.9.4"))
-        else {
+        let Evidence::Deployment(back) = deployed(
+            "accounts",
+            "production",
+            Outcome::Succeeded,
+            change,
+            &commit,
+            &artifact("accounts", "1.9.4"),
+        ) else {
             return;
         };
-        self.post("accounts", Evidence::Deployment(Deployment {
-            action: DeploymentAction::Rollback.into(),
-            rollback_of: failed,
-            comment: "Log-ins timed out; rolled back by the on-call engineer.".to_owned(),
-            ..back
-        }));
+        self.post(
+            "accounts",
+            Evidence::Deployment(Deployment {
+                action: DeploymentAction::Rollback.into(),
+                rollback_of: failed,
+                comment: "Log-ins timed out; rolled back by the on-call engineer.".to_owned(),
+                ..back
+            }),
+        );
     }
 
     fn emergency(&mut self) {
         self.chapter("an emergency, authorised after the fact");
-        let (change, commit, build) = ("CHG-1045", commit("accounts 1.9.5"), artifact("accounts", "1.9.5"));
-        self.post("accounts", incident("detected", "Log-ins fail for one customer in ten"));
+        let (change, commit, build) = (
+            "CHG-1045",
+            commit("accounts 1.9.5"),
+            artifact("accounts", "1.9.5"),
+        );
+        self.post(
+            "accounts",
+            incident("detected", "Log-ins fail for one customer in ten"),
+        );
         self.after(12 * MINUTE);
-        self.post("accounts", Evidence::Change(Change {
-            title: "Raise the connection limit of the session store".to_owned(),
-            reason: "Incident INC-311: log-ins fail".to_owned(),
-            rollback_plan: "Redeploy accounts 1.9.4".to_owned(),
-            author: Some(grace()),
-            ..requested(change, ChangeClass::Emergency, RiskLevel::Medium, "accounts", &commit)
-        }));
-        self.post("accounts", tested("smoke", Outcome::Succeeded, (17, 0, 0), change, &commit, &build));
+        self.post(
+            "accounts",
+            Evidence::Change(Change {
+                title: "Raise the connection limit of the session store".to_owned(),
+                reason: "Incident INC-311: log-ins fail".to_owned(),
+                rollback_plan: "Redeploy accounts 1.9.4".to_owned(),
+                author: Some(grace()),
+                ..requested(
+                    change,
+                    ChangeClass::Emergency,
+                    RiskLevel::Medium,
+                    "accounts",
+                    &commit,
+                )
+            }),
+        );
+        self.post(
+            "accounts",
+            tested(
+                "smoke",
+                Outcome::Succeeded,
+                (17, 0, 0),
+                change,
+                &commit,
+                &build,
+            ),
+        );
         self.after(6 * MINUTE);
-        self.post("accounts", deployed("accounts", "production", Outcome::Succeeded, change, &commit, &build));
+        self.post(
+            "accounts",
+            deployed(
+                "accounts",
+                "production",
+                Outcome::Succeeded,
+                change,
+                &commit,
+                &build,
+            ),
+        );
         self.after(4 * MINUTE);
         self.post("accounts", incident("resolved", "Log-ins work again"));
         self.after(15 * HOUR);
@@ -154,21 +389,42 @@ impl Author {
     fn rejected(&mut self) {
         self.chapter("a change that was rejected");
         let (change, commit) = ("CHG-1046", commit("payments 1.9.0"));
-        self.post("payments", Evidence::Change(Change {
-            title: "Keep card numbers for a day to make retries easier".to_owned(),
-            author: Some(ada()),
-            ..requested(change, ChangeClass::Normal, RiskLevel::High, "payments", &commit)
-        }));
+        self.post(
+            "payments",
+            Evidence::Change(Change {
+                title: "Keep card numbers for a day to make retries easier".to_owned(),
+                author: Some(ada()),
+                ..requested(
+                    change,
+                    ChangeClass::Normal,
+                    RiskLevel::High,
+                    "payments",
+                    &commit,
+                )
+            }),
+        );
         self.after(HOUR);
-        self.post("payments", Evidence::Approval(Approval {
-            comment: "No card data at rest. Use the acquirer's token.".to_owned(),
-            ..decided(change, Decision::Rejected, ApprovalKind::Authorization, linus(), &commit)
-        }));
+        self.post(
+            "payments",
+            Evidence::Approval(Approval {
+                comment: "No card data at rest. Use the acquirer's token.".to_owned(),
+                ..decided(
+                    change,
+                    Decision::Rejected,
+                    ApprovalKind::Authorization,
+                    linus(),
+                    &commit,
+                )
+            }),
+        );
     }
 
     pub(super) fn chapter(&mut self, heading: &'static str) {
         self.after(5 * HOUR);
-        self.chapters.push(Chapter { heading, events: Vec::new() });
+        self.chapters.push(Chapter {
+            heading,
+            events: Vec::new(),
+        });
     }
 
     pub(super) fn after(&mut self, seconds: i64) {
@@ -187,10 +443,16 @@ impl Author {
         let event_id = format!("{pipeline}-{service}-{sequence}");
         let source = format!("https://ci.example.com/acme/{service}/{pipeline}");
         let event = Event {
-            links: vec![Link { rel: "pipeline-run".to_owned(), href: format!("{source}/runs/{sequence}") }],
+            links: vec![Link {
+                rel: "pipeline-run".to_owned(),
+                href: format!("{source}/runs/{sequence}"),
+            }],
             source,
             event_id: event_id.clone(),
-            occurred_at: Some(prost_types::Timestamp { seconds: self.clock, nanos: 0 }),
+            occurred_at: Some(prost_types::Timestamp {
+                seconds: self.clock,
+                nanos: 0,
+            }),
             source_sequence: *sequence,
             evidence: Some(evidence),
             ..Event::default()
@@ -202,7 +464,13 @@ impl Author {
     }
 }
 
-pub(super) fn requested(change: &str, class: ChangeClass, risk: RiskLevel, service: &str, commit: &Revision) -> Change {
+pub(super) fn requested(
+    change: &str,
+    class: ChangeClass,
+    risk: RiskLevel,
+    service: &str,
+    commit: &Revision,
+) -> Change {
     Change {
         change_id: change.to_owned(),
         change_class: class.into(),
@@ -214,7 +482,13 @@ pub(super) fn requested(change: &str, class: ChangeClass, risk: RiskLevel, servi
     }
 }
 
-pub(super) fn decided(change: &str, decision: Decision, kind: ApprovalKind, by: Actor, commit: &Revision) -> Approval {
+pub(super) fn decided(
+    change: &str,
+    decision: Decision,
+    kind: ApprovalKind,
+    by: Actor,
+    commit: &Revision,
+) -> Approval {
     Approval {
         change_id: change.to_owned(),
         decision: decision.into(),
@@ -239,7 +513,13 @@ pub(super) fn tested(
         outcome: outcome.into(),
         artifacts: vec![build.clone()],
         revision: Some(commit.clone()),
-        totals: Some(TestTotals { passed, failed, skipped, flaky: 0 }),
+        totals: Some(TestTotals {
+            passed,
+            failed,
+            skipped,
+            flaky: 0,
+            errored: 0,
+        }),
         change_ids: vec![change.to_owned()],
         tool: "cargo-nextest 0.9".to_owned(),
         ..TestRun::default()
@@ -284,15 +564,30 @@ fn incident(what: &str, description: &str) -> Evidence {
 }
 
 fn ada() -> Actor {
-    person("user:1815", "developer", "Ada Byron", "ada.byron@example.com")
+    person(
+        "user:1815",
+        "developer",
+        "Ada Byron",
+        "ada.byron@example.com",
+    )
 }
 
 fn grace() -> Actor {
-    person("user:1906", "developer", "Grace Murray", "grace.murray@example.com")
+    person(
+        "user:1906",
+        "developer",
+        "Grace Murray",
+        "grace.murray@example.com",
+    )
 }
 
 fn linus() -> Actor {
-    person("user:1901", "change-authority", "Linus Pauling", "linus.pauling@example.com")
+    person(
+        "user:1901",
+        "change-authority",
+        "Linus Pauling",
+        "linus.pauling@example.com",
+    )
 }
 
 fn person(id: &str, role: &str, name: &str, mail: &str) -> Actor {
@@ -306,7 +601,11 @@ fn person(id: &str, role: &str, name: &str, mail: &str) -> Actor {
 }
 
 pub(super) fn bot(id: &str) -> Actor {
-    Actor { id: id.to_owned(), kind: ActorKind::Bot.into(), ..Actor::default() }
+    Actor {
+        id: id.to_owned(),
+        kind: ActorKind::Bot.into(),
+        ..Actor::default()
+    }
 }
 
 pub(super) fn artifact(service: &str, version: &str) -> Artifact {

@@ -16,19 +16,36 @@ use crate::{
 /// What an event is, and says, in a few words.
 pub(super) fn describe(event: &Event) -> (&'static str, String) {
     match &event.evidence {
-        Some(Evidence::Change(change)) => ("change", format!("{} {}", change.change_id, change.title)),
+        Some(Evidence::Change(change)) => {
+            ("change", format!("{} {}", change.change_id, change.title))
+        }
         Some(Evidence::Approval(approval)) => {
-            let by = approval.approver.as_ref().map_or("nobody", |actor| actor.id.as_str());
+            let by = approval
+                .approver
+                .as_ref()
+                .map_or("nobody", |actor| actor.id.as_str());
             let decision = words(approval.decision().as_str_name(), "DECISION_");
-            ("approval", format!("{} {decision} by {by}", approval.change_id))
+            (
+                "approval",
+                format!("{} {decision} by {by}", approval.change_id),
+            )
         }
         Some(Evidence::TestRun(run)) => {
             let totals = run.totals.unwrap_or_default();
             let outcome = words(run.outcome().as_str_name(), "OUTCOME_");
-            ("test run", format!("{} {outcome}: {} passed, {} failed", run.suite, totals.passed, totals.failed))
+            (
+                "test run",
+                format!(
+                    "{} {outcome}: {} passed, {} failed",
+                    run.suite, totals.passed, totals.failed
+                ),
+            )
         }
         Some(Evidence::Deployment(deployment)) => {
-            let version = deployment.artifacts.first().map_or("", |artifact| artifact.version.as_str());
+            let version = deployment
+                .artifacts
+                .first()
+                .map_or("", |artifact| artifact.version.as_str());
             let outcome = words(deployment.outcome().as_str_name(), "OUTCOME_");
             let action = match deployment.action() {
                 proto::DeploymentAction::Rollback => "rollback to",
@@ -37,7 +54,10 @@ pub(super) fn describe(event: &Event) -> (&'static str, String) {
             };
             (
                 "deployment",
-                format!("{action} {} {version} in {}: {outcome}", deployment.service, deployment.environment),
+                format!(
+                    "{action} {} {version} in {}: {outcome}",
+                    deployment.service, deployment.environment
+                ),
             )
         }
         Some(Evidence::Custom(custom)) => ("event", custom.r#type.clone()),
@@ -46,7 +66,10 @@ pub(super) fn describe(event: &Event) -> (&'static str, String) {
 }
 
 fn words(name: &str, prefix: &str) -> String {
-    name.strip_prefix(prefix).unwrap_or(name).to_lowercase().replace('_', " ")
+    name.strip_prefix(prefix)
+        .unwrap_or(name)
+        .to_lowercase()
+        .replace('_', " ")
 }
 
 /// How the demo ended.
@@ -75,7 +98,13 @@ impl Summary {
     }
 
     fn score(&self) -> (usize, usize) {
-        (self.caught.iter().filter(|caught| caught.as_expected()).count(), self.caught.len())
+        (
+            self.caught
+                .iter()
+                .filter(|caught| caught.as_expected())
+                .count(),
+            self.caught.len(),
+        )
     }
 }
 
@@ -85,20 +114,37 @@ impl Render for Summary {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         let dir = self.dir.display();
         let (caught, tried) = self.score();
-        writeln!(out, "\n{caught} of {tried} tamperings caught; {:.1} s in all. To look further:", self.took.as_secs_f64())?;
-        writeln!(out, "   exhibit verify {dir}/audit-pack.zip --vkey @{dir}/log.vkey")?;
-        writeln!(out, "   exhibit list --dir {dir}/ledger --type exhibit.deployment.v1")?;
+        writeln!(
+            out,
+            "\n{caught} of {tried} tamperings caught; {:.1} s in all. To look further:",
+            self.took.as_secs_f64()
+        )?;
+        writeln!(
+            out,
+            "   exhibit verify {dir}/audit-pack.zip --vkey @{dir}/log.vkey"
+        )?;
+        writeln!(
+            out,
+            "   exhibit list --dir {dir}/ledger --type exhibit.deployment.v1"
+        )?;
         writeln!(out, "   exhibit serve --dir {dir}/ledger")?;
         writeln!(out, "   unzip -l {dir}/audit-pack.zip")
     }
 
     fn markdown(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "| tampering | with | found | at entry |\n| --- | --- | --- | --- |")?;
+        writeln!(
+            out,
+            "| tampering | with | found | at entry |\n| --- | --- | --- | --- |"
+        )?;
         for caught in &self.caught {
             writeln!(out, "{}", caught.markdown())?;
         }
         let (caught, tried) = self.score();
-        writeln!(out, "\n{} entries; {caught} of {tried} tamperings caught.", self.entries)
+        writeln!(
+            out,
+            "\n{} entries; {caught} of {tried} tamperings caught.",
+            self.entries
+        )
     }
 
     fn json(&self) -> serde_json::Result<serde_json::Value> {

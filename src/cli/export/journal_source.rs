@@ -43,7 +43,8 @@ impl JournalSource {
                     for block in blocks {
                         let entries = decode_entry_bundle(&block.entries, length(block.count))?;
                         let wanted = entries.into_iter().skip(length(skipped(block.first)));
-                        hashes.extend(wanted.map(|entry| NodeHash::from(LeafHash::of_entry(entry))));
+                        hashes
+                            .extend(wanted.map(|entry| NodeHash::from(LeafHash::of_entry(entry))));
                     }
                     Ok(hashes)
                 });

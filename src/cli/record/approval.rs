@@ -2,16 +2,17 @@
 
 use super::{
     super::{args, error::CliError},
-    EVIDENCE, EvidenceArgs, required,
+    EVIDENCE, EvidenceArgs,
     actor::ApproverArgs,
     artifact::ArtifactArgs,
     choice,
     document::JsonArgs,
+    required,
     revision::RevisionArgs,
 };
 use crate::{
-    ledger::position::UnixNanos,
     evidence::{Approval, ApprovalKind, Decision, Evidence},
+    ledger::position::UnixNanos,
 };
 
 /// Record that somebody decided on a change

@@ -113,7 +113,11 @@ mod tests {
         let read = artifact(&format!("registry:5000/a@b@sha256:{hex},version=1.2")).unwrap();
         assert_eq!(
             (read.name.as_deref(), read.digest, read.version.as_deref()),
-            (Some("registry:5000/a@b"), format!("sha256:{hex}"), Some("1.2"))
+            (
+                Some("registry:5000/a@b"),
+                format!("sha256:{hex}"),
+                Some("1.2")
+            )
         );
         assert_eq!(artifact(&format!("sha256:{hex}")).unwrap().name, None);
         for wrong in [

@@ -2,15 +2,16 @@
 
 use super::{
     super::{args, error::CliError},
-    EVIDENCE, EvidenceArgs, required,
+    EVIDENCE, EvidenceArgs,
     actor::{AuthorArgs, RequesterArgs},
     choice,
     document::JsonArgs,
+    required,
     revision::RevisionsArgs,
 };
 use crate::{
+    evidence::{Change, ChangeClass, Evidence, RiskLevel},
     ledger::position::UnixNanos,
-    evidence::{Change, ChangeClass, RiskLevel, Evidence},
 };
 
 /// Record that a change was requested: why, how risky, by whom, and the way back
@@ -75,7 +76,7 @@ impl EvidenceArgs for ChangeArgs {
         }
         Ok(Evidence::from(Change {
             change_id: required(self.change_id, "--change-id")?,
-            change_class: self.class,
+            change_class: required(self.class, "--class")?,
             title: required(self.title, "--title")?,
             reason: self.reason,
             risk: self.risk,

@@ -2,16 +2,17 @@
 
 use super::{
     super::{args, error::CliError},
-    EVIDENCE, EvidenceArgs, required,
+    EVIDENCE, EvidenceArgs,
     actor::DeployerArgs,
     artifact::ArtifactArgs,
     choice,
     document::JsonArgs,
+    required,
     revision::RevisionArgs,
 };
 use crate::{
+    evidence::{Deployment, DeploymentAction, Evidence, Outcome},
     ledger::position::UnixNanos,
-    evidence::{Deployment, DeploymentAction, Outcome, Evidence},
 };
 
 /// Record that an artifact was put into an environment, or taken back

@@ -4,16 +4,17 @@ use std::path::PathBuf;
 
 use super::{
     super::{args, error::CliError},
-    EVIDENCE, EvidenceArgs, required,
+    EVIDENCE, EvidenceArgs,
     actor::TriggeredByArgs,
     artifact::{self, ArtifactArgs},
     choice,
     document::JsonArgs,
+    required,
     revision::RevisionArgs,
 };
 use crate::{
+    evidence::{Artifact, Evidence, Outcome, TestRun, TestTotals},
     ledger::position::UnixNanos,
-    evidence::{Artifact, Outcome, TestRun, TestTotals, Evidence},
 };
 
 /// Record that tests ran, on which artifact, and how they ended

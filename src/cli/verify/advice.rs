@@ -56,6 +56,9 @@ pub(super) const fn advice(kind: FindingKind) -> &'static str {
         Kind::DerivedMismatch => {
             "do not work with events.csv or events.jsonl of this pack: they say something else than the entries"
         }
+        Kind::ContainerDamaged => {
+            "get the file again as it was exported: packing it anew, or sending it through another program, breaks it"
+        }
         Kind::UnexpectedFile => "do not open it: nothing vouches for it",
         Kind::JournalDamaged => {
             "stop the server, keep a copy of the data directory, and restore the journal from a backup"

@@ -91,11 +91,7 @@ const fn exit(verdict: Verdict) -> Exit {
     }
 }
 
-fn check(
-    target: &Target,
-    key: &VerifierKey,
-    options: &VerifyOptions,
-) -> Result<Report, CliError> {
+fn check(target: &Target, key: &VerifierKey, options: &VerifyOptions) -> Result<Report, CliError> {
     let progress = Progress::entries();
     let step = |done: u64, total: u64| progress.set_of(done, total);
     let report = match target {

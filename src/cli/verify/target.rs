@@ -8,7 +8,10 @@ use std::{
 
 use super::super::error::CliError;
 use crate::{
-    ledger::{note::{KeyName, VerifierKey}, receipt::Receipt},
+    ledger::{
+        note::{KeyName, VerifierKey},
+        receipt::Receipt,
+    },
     pack::read::{FolderFiles, PackFiles, TEXT_BYTES_MAX, ZipFiles},
     store::directory::DataDirectory,
 };
@@ -16,8 +19,7 @@ use crate::{
 #[cfg(feature = "server")]
 use super::super::{connect::ServerUrl, export, pack_file::TemporaryFile};
 
-const HINT: &str =
-    "name an audit pack, the directory one was unpacked to, a data directory, a receipt, or the URL of a server";
+const HINT: &str = "name an audit pack, the directory one was unpacked to, a data directory, a receipt, or the URL of a server";
 
 /// Something that can be verified.
 #[derive(Debug)]
@@ -112,7 +114,10 @@ fn directory(path: PathBuf) -> Result<Target, CliError> {
     } else if ["manifest.json", "checkpoint", "tile"].into_iter().any(has) {
         Ok(Target::Pack(path))
     } else {
-        Err(unknown(&path, "is no data directory and no unpacked audit pack"))
+        Err(unknown(
+            &path,
+            "is no data directory and no unpacked audit pack",
+        ))
     }
 }
 
@@ -138,8 +143,12 @@ fn key_in_pack(path: &Path) -> Option<VerifierKey> {
 
 #[cfg(feature = "server")]
 fn fetch(named: &str) -> Result<Target, CliError> {
-    let url = ServerUrl::parse(named)
-        .map_err(|problem| CliError::usage(format!("{named} is not a server's address: {problem}"), HINT))?;
+    let url = ServerUrl::parse(named).map_err(|problem| {
+        CliError::usage(
+            format!("{named} is not a server's address: {problem}"),
+            HINT,
+        )
+    })?;
     let directory = std::env::temp_dir();
     let mut file =
         TemporaryFile::create(&directory, "exhibit-verify").map_err(CliError::write(&directory))?;
@@ -151,8 +160,8 @@ fn fetch(named: &str) -> Result<Target, CliError> {
 
 #[cfg(not(feature = "server"))]
 fn fetch(named: &str) -> Result<Target, CliError> {
-    Err(
-        CliError::failed(format!("this build can't reach {named}: it verifies files alone"))
-            .with_help("export a pack where the ledger is, and verify that"),
-    )
+    Err(CliError::failed(format!(
+        "this build can't reach {named}: it verifies files alone"
+    ))
+    .with_help("export a pack where the ledger is, and verify that"))
 }

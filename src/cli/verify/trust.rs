@@ -7,7 +7,10 @@ use super::{
     },
     target::Target,
 };
-use crate::{ledger::note::VerifierKey, pack::{Report, Verdict}};
+use crate::{
+    ledger::note::VerifierKey,
+    pack::{Report, Verdict},
+};
 
 /// The trusted key, and where it comes from.
 #[derive(Debug)]

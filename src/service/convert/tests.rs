@@ -280,3 +280,48 @@ fn an_entry_of_an_answer_that_is_no_entry_is_refused() {
     let without = entry_to_proto(vec![9], None).unwrap();
     assert!(entry_from_proto(&without).unwrap().payload.is_empty());
 }
+
+/// The rows of the manual's field dictionary: section title in lower case without spaces, and field.
+fn dictionary() -> Vec<(String, String)> {
+    let mut section = String::new();
+    let mut rows = Vec::new();
+    for line in include_str!("../../manual/events.md").lines() {
+        if let Some(title) = line.strip_prefix("##") {
+            section = title
+                .trim_start_matches('#')
+                .replace(' ', "")
+                .to_lowercase();
+        }
+        let names = line
+            .strip_prefix("| `")
+            .and_then(|row| row.split_once(" |"));
+        for name in names.into_iter().flat_map(|(names, _)| names.split(", ")) {
+            rows.push((section.clone(), name.trim_matches('`').to_owned()));
+        }
+    }
+    rows
+}
+
+#[test]
+fn the_field_dictionary_names_every_field_of_the_api() {
+    let files = prost_types::FileDescriptorSet::decode(proto::FILE_DESCRIPTOR_SET).unwrap();
+    let file = files
+        .file
+        .iter()
+        .find(|file| file.name() == "exhibit/v1/evidence.proto")
+        .unwrap();
+    let rows = dictionary();
+    for message in &file.message_type {
+        let section = match message.name() {
+            "Event" => "theevent".to_owned(),
+            "TestTotals" => "totals".to_owned(),
+            name => name.to_lowercase(),
+        };
+        for field in &message.field {
+            let row = (section.clone(), field.name().to_owned());
+            assert!(rows.contains(&row), "{row:?} is missing");
+        }
+        let own = rows.iter().filter(|(title, _)| *title == section).count();
+        assert_eq!(own, message.field.len(), "{section} has rows of no field");
+    }
+}

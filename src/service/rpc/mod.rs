@@ -20,7 +20,7 @@ mod ledger_sink;
 mod listing;
 mod pages;
 mod read;
-mod server;
+pub mod server;
 mod service;
 mod sink;
 

@@ -50,7 +50,7 @@ use std::{
 };
 
 pub use self::{
-    catch_up::{CatchUpError, EntryBlock, catch_up_from},
+    catch_up::{CatchUpError, CaughtUp, catch_up},
     error::IndexError,
 };
 use self::{

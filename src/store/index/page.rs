@@ -105,7 +105,7 @@ impl PageWriter {
     }
 }
 
-/// Reads the postings of a page, in order. A page that ends within a posting gives `Err`.
+/// Reads the postings of a page, in order. A page that ends within a group gives an error, and then nothing.
 #[derive(Debug)]
 pub(super) struct PageReader<B> {
     base: u64,
@@ -133,36 +133,37 @@ impl<B: AsRef<[u8]>> PageReader<B> {
         }
     }
 
-    fn read(&mut self) -> Option<Posting> {
+    /// The next posting; `None` at the end, which is not within a group.
+    fn read(&mut self) -> Result<Option<Posting>, MalformedPage> {
         if self.listing {
             let step = self.varint()?;
             if step > 0 {
-                self.last.index = self.last.index.checked_add(step)?;
-                return Some(self.last);
+                self.last.index = added(self.last.index, step)?;
+                return Ok(Some(self.last));
             }
             self.listing = false;
-            if self.at == self.bytes.as_ref().len() {
-                return None;
-            }
+        }
+        if self.at == self.bytes.as_ref().len() {
+            return Ok(None);
         }
         let step = self.varint()?;
         let offset = self.varint()?;
         self.listing = offset & 1 == 1;
         self.last = Posting {
-            term: Term(self.last.term.0.checked_add(step)?),
-            index: self.base.checked_add(offset >> 1)?,
+            term: Term(added(self.last.term.0, step)?),
+            index: added(self.base, offset >> 1)?,
         };
-        Some(self.last)
+        Ok(Some(self.last))
     }
 
-    fn varint(&mut self) -> Option<u64> {
-        let bytes = self.bytes.as_ref().get(self.at..)?;
+    fn varint(&mut self) -> Result<u64, MalformedPage> {
+        let bytes = self.bytes.as_ref().get(self.at..).unwrap_or_default();
         let (value, length) = match bytes {
             [byte @ 0..=0x7f, ..] => (u64::from(*byte), 1),
-            _ => read_varint(bytes)?,
+            _ => read_varint(bytes).ok_or(MalformedPage)?,
         };
         self.at = self.at.saturating_add(length);
-        Some(value)
+        Ok(value)
     }
 }
 
@@ -170,22 +171,17 @@ impl<B: AsRef<[u8]>> Iterator for PageReader<B> {
     type Item = Result<Posting, MalformedPage>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.at == self.bytes.as_ref().len() {
-            return self.listing.then(|| {
-                self.listing = false;
-                Err(MalformedPage)
-            });
+        let posting = self.read();
+        if posting.is_err() {
+            self.at = self.bytes.as_ref().len();
+            self.listing = false;
         }
-        match self.read() {
-            Some(posting) => Some(Ok(posting)),
-            None if self.at == self.bytes.as_ref().len() && !self.listing => None,
-            None => {
-                self.at = self.bytes.as_ref().len();
-                self.listing = false;
-                Some(Err(MalformedPage))
-            }
-        }
+        posting.transpose()
     }
+}
+
+fn added(number: u64, step: u64) -> Result<u64, MalformedPage> {
+    number.checked_add(step).ok_or(MalformedPage)
 }
 
 fn push_varint(bytes: &mut Vec<u8>, mut value: u64) {
