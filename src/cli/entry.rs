@@ -264,10 +264,12 @@ fn readable(content_type: &str, content: &[u8]) -> String {
     let Ok(text) = std::str::from_utf8(content) else {
         return format!("{} bytes that are not text", content.len());
     };
-    let indented = content_type
-        .ends_with("json")
-        .then(|| serde_json::from_str::<Value>(text).ok())
-        .flatten()
-        .and_then(|value| serde_json::to_string_pretty(&value).ok());
-    text::safe_lines(indented.as_deref().unwrap_or(text)).into_owned()
+    let is_json = content_type.ends_with("json")
+        && serde_json::from_str::<&serde_json::value::RawValue>(text).is_ok();
+    let shown = if is_json {
+        text::indented(text)
+    } else {
+        text.to_owned()
+    };
+    text::safe_lines(&shown).into_owned()
 }

@@ -96,7 +96,7 @@ enum Command {
     #[cfg(feature = "server")]
     Serve(serve::Serve),
     #[cfg(feature = "server")]
-    Record(record::Record),
+    Record(Box<record::Record>),
     Show(show::Show),
     List(list::List),
     #[cfg(feature = "server")]
@@ -167,6 +167,8 @@ fn definition() -> clap::Command {
 
 fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> {
     let matches = definition().try_get_matches_from(arguments)?;
+    #[cfg(feature = "server")]
+    record::refuse_ignored(&definition(), &matches)?;
     Cli::from_arg_matches(&matches)
 }
 

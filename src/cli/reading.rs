@@ -277,10 +277,30 @@ pub(super) fn unreadable_entry(error: MalformedEntry) -> CliError {
 
 /// A data directory that can't be used.
 pub(super) fn directory_error(error: DirectoryError) -> CliError {
-    CliError::failed("the data directory can't be used").because(error)
+    let help = match &error {
+        DirectoryError::Exists(path) => {
+            format!("`exhibit serve --dir {}` serves it", path.display())
+        }
+        DirectoryError::NotADataDirectory(path) => {
+            format!(
+                "`exhibit init {} --origin NAME` makes a ledger",
+                path.display()
+            )
+        }
+        _ => "`exhibit verify DIR` checks all that can be read".to_owned(),
+    };
+    CliError::failed("the data directory can't be used")
+        .because(error)
+        .with_help(help)
 }
 
 /// A journal that can't be read.
 pub(super) fn journal_error(error: JournalError) -> CliError {
-    CliError::failed("the ledger can't be read").because(error)
+    let help = match &error {
+        JournalError::NoSuchEntry { .. } => "`exhibit list` shows what there is",
+        _ => "`exhibit verify DIR` says all that is wrong, and where",
+    };
+    CliError::failed("the ledger can't be read")
+        .because(error)
+        .with_help(help)
 }

@@ -1,6 +1,6 @@
 //! Errors of the server, in words: what it said, which fields it means, and the way out.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, time::Duration};
 
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
@@ -51,6 +51,14 @@ impl ServerError {
         lines
     }
 
+    /// When the server asks for another try.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { status, .. } => status.get_details_retry_info()?.retry_delay,
+            Self::Unreachable { .. } => None,
+        }
+    }
+
     /// The way out.
     pub(super) fn help(&self) -> Option<String> {
         let status = match self {
@@ -64,11 +72,7 @@ impl ServerError {
             Self::Refused { status, .. } => status,
         };
         let mut help = way_out(status.code())?.to_owned();
-        let delay = status
-            .get_error_details()
-            .retry_info()
-            .and_then(|info| info.retry_delay);
-        if let Some(delay) = delay {
+        if let Some(delay) = self.retry_after() {
             // Writing to a string does not fail.
             let _ = write!(help, " (the server asks to wait {} ms)", delay.as_millis());
         }

@@ -89,6 +89,55 @@ pub(super) fn markdown(text: &str) -> String {
     escaped
 }
 
+/// Breaks JSON into indented lines, and changes nothing else: order and numbers stay as they were sent.
+pub(super) fn indented(json: &str) -> String {
+    let mut text = String::with_capacity(json.len().saturating_mul(2));
+    let mut depth: usize = 0;
+    let mut in_string = false;
+    let mut escaped = false;
+    let mut rest = json.chars().peekable();
+    let line = |text: &mut String, depth: usize| {
+        text.push('\n');
+        text.extend(std::iter::repeat_n("  ", depth));
+    };
+    while let Some(c) = rest.next() {
+        if in_string {
+            in_string = escaped || c != '"';
+            escaped = !escaped && c == '\\';
+            text.push(c);
+            continue;
+        }
+        match c {
+            ' ' | '\t' | '\r' | '\n' => {}
+            '{' | '[' => {
+                text.push(c);
+                while rest.next_if(char::is_ascii_whitespace).is_some() {}
+                if let Some(end) = rest.next_if(|c| matches!(c, '}' | ']')) {
+                    text.push(end);
+                } else {
+                    depth = depth.saturating_add(1);
+                    line(&mut text, depth);
+                }
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                line(&mut text, depth);
+                text.push(c);
+            }
+            ',' => {
+                text.push(c);
+                line(&mut text, depth);
+            }
+            ':' => text.push_str(": "),
+            _ => {
+                in_string = c == '"';
+                text.push(c);
+            }
+        }
+    }
+    text
+}
+
 /// A count with its noun: `1 entry`, `1,024 entries`.
 pub(super) fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", grouped(count), if count == 1 { one } else { many })
@@ -130,6 +179,23 @@ mod tests {
             serde_json::from_str::<serde_json::Value>(&escaped).unwrap(),
             value
         );
+    }
+
+    #[test]
+    fn indenting_json_changes_nothing_but_white_space() {
+        let json = r#"{"b":[1.0e400,{},[ ],"x,{\"\\"],"a":{ "c" : null}}"#;
+        let expected = r#"{
+  "b": [
+    1.0e400,
+    {},
+    [],
+    "x,{\"\\"
+  ],
+  "a": {
+    "c": null
+  }
+}"#;
+        assert_eq!(indented(json), expected);
     }
 
     #[test]

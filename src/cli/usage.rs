@@ -8,8 +8,20 @@ use super::{error::say, exit::Exit};
 
 /// Prints help where it was asked for, or what is wrong with the command line.
 pub(super) fn refuse(error: clap::Error, definition: &clap::Command) -> ExitCode {
-    // When nobody reads stderr there is nobody to tell.
-    let _ = error.print();
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
+        // A reader that went away is no error.
+        let _ = error.print();
+        return ExitCode::from(Exit::Done.code());
+    }
+    let text = error.render().ansi().to_string();
+    let text = text
+        .split("For more information, try")
+        .next()
+        .unwrap_or(&text);
+    anstream::eprintln!("{}", text.trim_end());
     if let Some(variable) = guilty_variable(&error, definition) {
         say(
             "help",
@@ -18,11 +30,21 @@ pub(super) fn refuse(error: clap::Error, definition: &clap::Command) -> ExitCode
             ),
         );
     }
-    let exit = match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Done,
-        _ => Exit::Usage,
-    };
-    ExitCode::from(exit.code())
+    if error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        say("help", format!("{} --help", command_of(text)));
+    }
+    ExitCode::from(Exit::Usage.code())
+}
+
+/// The command that was meant, from the usage that clap prints with an error.
+fn command_of(text: &str) -> String {
+    let plain = anstream::adapter::strip_str(text).to_string();
+    let usage = plain.lines().find_map(|line| line.strip_prefix("Usage: "));
+    let words = usage.unwrap_or("exhibit").split(' ');
+    let command: Vec<&str> = words
+        .take_while(|word| word.starts_with(|c: char| c.is_ascii_lowercase()))
+        .collect();
+    command.join(" ")
 }
 
 /// The environment variable that the refused value came from: clap names only the flag.

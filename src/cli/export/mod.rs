@@ -57,8 +57,8 @@ impl Export {
         let mut file = NewFile::create(&self.out, replace)?;
         let bytes = match self.ledger.place()? {
             #[cfg(feature = "server")]
-            Place::Server(url) => self.from_server(&url, &mut file)?,
-            Place::Directory(dir) => self.from_directory(&dir, &mut file)?,
+            Place::Server(url) => self.fetch(&url, &mut file)?,
+            Place::Directory(dir) => self.make(&dir, &mut file)?,
         };
         file.keep()?;
         output.print(&Written {
@@ -69,11 +69,7 @@ impl Export {
     }
 
     #[cfg(feature = "server")]
-    fn from_server(
-        &self,
-        url: &super::connect::ServerUrl,
-        file: &mut NewFile,
-    ) -> Result<u64, CliError> {
+    fn fetch(&self, url: &super::connect::ServerUrl, file: &mut NewFile) -> Result<u64, CliError> {
         let request = crate::service::proto::ExportPackRequest {
             start: self.range.start.value(),
             end: self.range.end.map_or(0, |end| end.value()),
@@ -83,7 +79,7 @@ impl Export {
         receive(url, request, &self.out, file)
     }
 
-    fn from_directory(&self, dir: &Path, file: &mut NewFile) -> Result<u64, CliError> {
+    fn make(&self, dir: &Path, file: &mut NewFile) -> Result<u64, CliError> {
         let directory = DataDirectory::open(dir).map_err(directory_error)?;
         let reader = directory.reader().map_err(journal_error)?;
         let checkpoint = reader.checkpoint().ok_or_else(|| {

@@ -63,6 +63,38 @@ trait EvidenceArgs: clap::Args {
     fn evidence(self) -> Result<Evidence, CliError>;
 }
 
+/// Refuses flags that a `--json` file takes the place of: ignored, they would record something else than they say.
+pub(super) fn refuse_ignored(
+    definition: &clap::Command,
+    matches: &clap::ArgMatches,
+) -> Result<(), clap::Error> {
+    let record = matches.subcommand_matches("record");
+    let Some((kind, given)) = record.and_then(clap::ArgMatches::subcommand) else {
+        return Ok(());
+    };
+    let from_command_line =
+        |id: &str| given.value_source(id) == Some(clap::parser::ValueSource::CommandLine);
+    let kind = definition
+        .find_subcommand("record")
+        .and_then(|record| record.find_subcommand(kind));
+    let ignored = kind
+        .into_iter()
+        .flat_map(clap::Command::get_arguments)
+        .find(|argument| {
+            argument.get_help_heading() == Some(EVIDENCE)
+                && from_command_line(argument.get_id().as_str())
+        });
+    match ignored {
+        Some(flag) if from_command_line("json") => Err(clap::Error::raw(
+            clap::error::ErrorKind::ArgumentConflict,
+            format!(
+                "the argument '{flag}' cannot be used with '--json <FILE|->', which takes its place\n"
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// A value that clap has seen to: it is required unless a file takes its place.
 fn required<T>(value: Option<T>, flag: &str) -> Result<T, CliError> {
     value.ok_or_else(|| {

@@ -3,12 +3,14 @@
 use std::{
     io::{self, Write},
     path::PathBuf,
+    thread,
+    time::Duration,
 };
 
 use super::super::{
     args,
     connect::{ServerUrl, Session},
-    error::CliError,
+    error::{CliError, say},
     exit::Exit,
     output::{Output, Render, field_table, fields},
     pack_file::{NewFile, Replace},
@@ -26,6 +28,11 @@ use crate::{
         proto::{AppendRequest, AppendResponse},
     },
 };
+
+/// How often an event is sent to a server that asks for another try, and how long to wait between.
+const TRIES: u32 = 5;
+const DELAY_MIN: Duration = Duration::from_millis(50);
+const DELAY_MAX: Duration = Duration::from_secs(5);
 
 /// What becomes of a receipt.
 #[derive(Debug, clap::Args)]
@@ -85,11 +92,8 @@ pub(super) fn send(
         event: Some(posted_to_proto(event)),
     };
     let mut session = Session::open(server)?;
-    let answer = session
-        .call(async |client| client.append(request).await)
-        .inspect_err(|_| {
-            super::super::error::say("note", format!("the event id was {event_id}"))
-        })?;
+    let answer = append(&mut session, &request)
+        .inspect_err(|_| say("note", format!("the event id was {event_id}")))?;
     let told = Told::read(source, event_id, answer, save.receipt.clone())?;
     if let Some(mut file) = file {
         file.write_all(told.receipt.as_bytes())
@@ -100,6 +104,22 @@ pub(super) fn send(
     output.print(&told)?;
     save.check(&told.receipt)?;
     Ok(Exit::Done)
+}
+
+/// Sends an event, and again where the server asks for that: it has one entry however often it is sent.
+fn append(session: &mut Session, request: &AppendRequest) -> Result<AppendResponse, CliError> {
+    for _ in 1..TRIES {
+        let again = request.clone();
+        match session.call(async |client| client.append(again).await) {
+            Err(CliError::Server(error)) => match error.retry_after() {
+                Some(delay) => thread::sleep(delay.clamp(DELAY_MIN, DELAY_MAX)),
+                None => return Err(CliError::Server(error)),
+            },
+            other => return other,
+        }
+    }
+    let last = request.clone();
+    session.call(async |client| client.append(last).await)
 }
 
 /// Where an event stands.

@@ -95,46 +95,24 @@ impl Shown<'_> {
         fields
     }
 
-    fn counts(&self) -> Vec<String> {
-        let (counts, more) = (&self.report.counts, &self.report.more);
-        [
-            (counts.entries, "entry", "entries"),
-            (counts.payloads_whole, "whole payload", "whole payloads"),
-            (
-                counts.payloads_partial,
-                "payload in part",
-                "payloads in part",
-            ),
-            (
-                counts.parts_withheld,
-                "part withheld or erased",
-                "parts withheld or erased",
-            ),
-            (
-                counts.payloads_absent,
-                "payload not here",
-                "payloads not here",
-            ),
-            (more.tiles, "hash tile", "hash tiles"),
-            (more.batches, "batch", "batches"),
-            (
-                more.jsonl_lines,
-                "line of events.jsonl",
-                "lines of events.jsonl",
-            ),
-            (more.csv_rows, "row of events.csv", "rows of events.csv"),
-            (more.checkpoints, "signed checkpoint", "signed checkpoints"),
-            (
+    /// What was checked and found something to check.
+    fn checked(&self) -> Vec<String> {
+        let more = &self.report.more;
+        let mut lines: Vec<String> = self.report.checked.clone();
+        lines.retain(|line| !line.starts_with("0 "));
+        if more.trusted_checkpoints > 0 {
+            let kept = counted(
                 more.trusted_checkpoints,
                 "kept checkpoint",
                 "kept checkpoints",
-            ),
-            (more.receipts, "kept receipt", "kept receipts"),
-        ]
-        .into_iter()
-        .filter(|(number, _, _)| *number > 0)
-        .map(|(number, one, many)| counted(number, one, many))
-        .collect()
+            );
+            lines.push(format!("{kept}: history continues from there"));
+        }
+        if more.receipts > 0 && self.report.subject != Subject::Receipt {
+            let kept = counted(more.receipts, "kept receipt", "kept receipts");
+            lines.push(format!("{kept}: the entry still stands there"));
+        }
+        lines
     }
 
     /// What the producers' own counts say.
@@ -169,10 +147,9 @@ impl Shown<'_> {
     }
 
     /// Headed lists of what was and was not looked at.
-    fn lists(&self) -> [(&'static str, Vec<String>); 4] {
+    fn lists(&self) -> [(&'static str, Vec<String>); 3] {
         [
-            ("Checked", self.report.checked.clone()),
-            ("Looked at", self.counts()),
+            ("Checked", self.checked()),
             ("Completeness", self.sources()),
             ("Not checked", self.report.not_checked.clone()),
         ]

@@ -27,9 +27,8 @@ pub struct LedgerCheck {
     /// The last entry whose index was not its place: what it said, and the finding's place in the list.
     misnumbered: Option<(EntryIndex, Option<usize>)>,
     gaps: Gaps,
-    tree: Option<Frontier>,
-    /// Whether an entry was missing or not in its place.
     misplaced: bool,
+    tree: Option<Frontier>,
     findings: Findings,
     counts: Counts,
 }
@@ -55,10 +54,9 @@ impl Findings {
     /// Adds those of another check, the ones it did not list too.
     pub fn join(&mut self, other: Self) {
         let listed = crate::ledger::position::count(other.listed.len());
+        let unlisted = other.total.saturating_sub(listed);
         self.extend(other.listed);
-        self.total = self
-            .total
-            .saturating_add(other.total.saturating_sub(listed));
+        self.total = self.total.saturating_add(unlisted);
     }
 
     /// Puts those that are listed in the order of their entries, the ones that name none first.
@@ -121,8 +119,8 @@ impl LedgerCheck {
             }),
             misnumbered: None,
             gaps: Gaps::default(),
-            tree: from_start.then(Frontier::new),
             misplaced: false,
+            tree: from_start.then(Frontier::new),
             findings: Findings::default(),
             counts: Counts::default(),
         }
@@ -163,6 +161,11 @@ impl LedgerCheck {
         self.tree.as_ref()
     }
 
+    /// Whether an entry said another index than its place gives it.
+    pub fn has_misplaced(&self) -> bool {
+        self.misplaced
+    }
+
     /// The index that the next entry should have.
     pub fn expected(&self) -> EntryIndex {
         self.next
@@ -171,11 +174,6 @@ impl LedgerCheck {
     /// How much was looked at so far.
     pub fn counts(&self) -> &Counts {
         &self.counts
-    }
-
-    /// Whether an entry so far was missing or not in its place, so that the tree can't be the signed one.
-    pub fn has_misplaced(&self) -> bool {
-        self.misplaced
     }
 
     /// Adds what was found elsewhere.
@@ -198,9 +196,7 @@ impl LedgerCheck {
                 self.broken_chain(line);
             }
             self.take(line, line.index);
-            return;
-        }
-        if continues == Some(true) {
+        } else if continues == Some(true) {
             let finding = self.misplaced(FindingKind::EntryAltered, self.next, line);
             let place = self.findings.place(finding);
             self.misnumbered = Some((line.index, place));

@@ -25,6 +25,7 @@ const ENTRIES_MAX: usize = 512;
 /// One bundle, checked for itself.
 pub(super) struct CheckedBundle {
     pub(super) span: Span,
+    pub(super) tile_span: Span,
     /// `None` when the entries could not be read.
     pub(super) report: Option<ChunkReport>,
     /// What is wrong with its files.
@@ -66,14 +67,17 @@ pub(super) fn read(
     Ok(None)
 }
 
+/// Checks a bundle. `tile` is the span of the level-0 tile over it, which the bundle itself may fall short of.
 pub(super) fn check(
     files: &dyn PackFiles,
     span: Span,
+    tile: Span,
     key: &IdentityKey,
 ) -> Result<CheckedBundle, VerifyError> {
     let first = EntryIndex::new(span.first());
     let mut bundle = CheckedBundle {
         span,
+        tile_span: tile,
         report: None,
         findings: Vec::new(),
         tile: None,
@@ -95,7 +99,10 @@ pub(super) fn check(
         PAYLOAD_BUNDLE_BYTES_MAX,
         FindingKind::PayloadMissing,
     )?;
-    let id = TileId { level: 0, span };
+    let id = TileId {
+        level: 0,
+        span: tile,
+    };
     let tile = file(id.to_string(), TILE_BYTES_MAX, FindingKind::TileMissing)?;
     bundle.read_tile(id, tile.as_deref());
     let Some(entries) = entries else {

@@ -13,7 +13,7 @@ use crate::{
         hash::{LeafHash, NodeHash},
         note::VerifierKey,
         position::{EntryIndex, TreeSize, UnixNanos, count},
-        tile::{TILE_WIDTH, TileId, decode_tile},
+        tile::{Span, TILE_WIDTH, TileId, decode_tile},
         verify::{ChunkReport, Counts, Findings, LedgerCheck},
     },
     pack::{
@@ -118,25 +118,29 @@ impl<'a> Ordered<'a> {
         };
         let id = TileId {
             level: 0,
-            span: bundle.span,
+            span: bundle.tile_span,
         };
+        let span = bundle.span;
         let (report, findings) = (bundle.report, bundle.findings);
-        let ((), taken) = rayon::join(listings, || self.take_entries(id, report, findings, parts));
+        let ((), taken) = rayon::join(listings, || {
+            self.take_entries(span, id, report, findings, parts)
+        });
         (self.jsonl, self.csv) = (jsonl, csv);
         taken
     }
 
     fn take_entries(
         &mut self,
+        span: Span,
         id: TileId,
         report: Option<ChunkReport>,
         findings: Vec<Finding>,
         tile: TreeParts,
     ) -> Result<(), VerifyError> {
         self.findings.extend(findings);
-        let first = EntryIndex::new(id.span.first());
+        let first = EntryIndex::new(span.first());
         let Some(report) = report else {
-            let next = first.plus(u64::from(id.span.width));
+            let next = first.plus(u64::from(span.width));
             self.check.skip_to(next);
             return Ok(());
         };
@@ -150,7 +154,7 @@ impl<'a> Ordered<'a> {
             let from = self.recorded.map_or(line.recorded_at, |(first, _)| first);
             self.recorded = Some((from, line.recorded_at));
         }
-        if count(report.leaves.len()) != u64::from(id.span.width) {
+        if count(report.leaves.len()) != u64::from(span.width) {
             self.uneven = self.uneven.or(Some(first));
         }
         let tree = self.check.tree();

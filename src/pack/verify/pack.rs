@@ -92,7 +92,7 @@ pub(super) fn verify_files(
     }
     ordered.findings = findings;
     check_upper_tiles(files, &mut ordered, bundles.clone(), proving);
-    run(files, &layout, &mut ordered, progress)?;
+    run(files, &layout, size, &mut ordered, progress)?;
     ordered.settle()?;
     check_extent(&layout, checkpoint, manifest.as_ref(), &mut ordered);
     ordered.settle_places();
@@ -112,6 +112,7 @@ pub(super) fn verify_files(
 fn run(
     files: &dyn PackFiles,
     layout: &Layout,
+    size: Option<TreeSize>,
     ordered: &mut Ordered<'_>,
     progress: Progress<'_>,
 ) -> Result<(), VerifyError> {
@@ -125,7 +126,10 @@ fn run(
     let mut spans = layout.spans.iter();
     pipeline::run(
         || Ok(spans.next()),
-        |span| bundle::check(files, *span, &key),
+        |span| {
+            let whole = size.and_then(|size| Span::of(span.number, size.value()));
+            bundle::check(files, *span, whole.unwrap_or(*span), &key)
+        },
         |checked: Result<CheckedBundle, VerifyError>| {
             ordered.take(checked?)?;
             progress(ordered.check.counts().entries, total);
@@ -298,7 +302,11 @@ fn check_extent(
     let whole = checkpoint
         .and_then(|checkpoint| Span::of(last.number, checkpoint.size.value()))
         .map(|span| EntryIndex::new(span.first()).plus(u64::from(span.width)));
-    let due = manifest.map(|manifest| manifest.range.end).max(whole);
+    // A manifest that says more than the checkpoint covers is wrong itself.
+    let signed_end = checkpoint.map_or(EntryIndex::new(u64::MAX), |c| c.size.next_index());
+    let due = manifest
+        .map(|manifest| manifest.range.end.min(signed_end))
+        .max(whole);
     if let Some(due) = due.filter(|due| *due > end) {
         let expected = format!("entries up to {due}");
         let found = format!("the end at {end}");
