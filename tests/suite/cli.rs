@@ -143,6 +143,24 @@ fn the_reference_is_what_help_prints() {
 }
 
 #[test]
+fn every_command_has_a_manual_page_and_every_shell_its_completions() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| Done::of(exhibit().args(arguments).output().unwrap());
+    run(&["man"]).is(0, &[".TH exhibit"]);
+    run(&["man", "--dir", dir.path().to_str().unwrap()]).is(0, &[]);
+    for page in [
+        "exhibit.1",
+        "exhibit-verify.1",
+        "exhibit-record-deployment.1",
+    ] {
+        assert!(dir.path().join(page).exists(), "{page}");
+    }
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        run(&["completions", shell]).is(0, &["test-run"]);
+    }
+}
+
+#[test]
 fn what_is_recorded_can_be_read_proven_exported_and_verified() {
     let home = Home::new();
     let (receipt, pack, vkey) = (home.path("receipt"), home.path("pack.zip"), home.vkey());
@@ -509,7 +527,7 @@ fn a_key_is_remembered_at_first_use_and_another_is_refused() {
         &[
             "warning: no --vkey was given",
             "from now on only this key",
-            "NOT VOUCHED FOR",
+            "NONE YET",
         ],
     );
     let again = home
