@@ -376,3 +376,37 @@ fn the_offline_verifier_has_no_network_and_no_database() {
     let has = |list: &[String], name: &str| list.iter().any(|found| found == name);
     assert!(!has(&library, "clap") && has(&program, "clap") && has(&library, "blake3"));
 }
+
+#[test]
+fn every_fuzz_target_is_built_and_calls_a_property() {
+    let manifest = fs::read_to_string(root().join("tests/fuzz/Cargo.toml")).unwrap();
+    let targets = files("tests/fuzz/targets", &[".rs"]);
+    assert_eq!(manifest.matches("[[bin]]").count(), targets.len());
+    for (path, text) in targets {
+        let name = path
+            .rsplit('/')
+            .next()
+            .unwrap()
+            .trim_end_matches(".rs")
+            .to_owned();
+        assert!(
+            manifest.contains(&format!("path = \"targets/{name}.rs\"")),
+            "{path}"
+        );
+        assert!(
+            text.lines().count() <= 3,
+            "{path} does more than call a property"
+        );
+    }
+    // And every property of the ledger has a target.
+    let properties = fs::read_to_string(root().join("src/ledger/properties.rs")).unwrap();
+    let names = properties
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub fn ")?.split('(').next());
+    for name in names {
+        assert!(
+            manifest.contains(&format!("name = \"{name}\"")),
+            "{name} has no fuzz target"
+        );
+    }
+}

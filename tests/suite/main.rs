@@ -12,6 +12,7 @@
 #[cfg(feature = "cli")]
 mod audit;
 mod layers;
+mod tamper;
 mod vectors;
 
 #[cfg(feature = "server")]
@@ -24,7 +25,5 @@ mod process;
 mod readme;
 #[cfg(feature = "server")]
 mod support;
-#[cfg(feature = "server")]
-mod tamper;
 #[cfg(feature = "server")]
 mod wire;

@@ -167,6 +167,10 @@ fn session(readme: &str) -> Vec<Step> {
 
 /// A line with times, long hexadecimal numbers and base64 replaced by their names.
 fn shape(line: &str) -> String {
+    if line.starts_with("bytes  ") {
+        // What compression makes of hashes is never twice the same.
+        return "bytes  <number>".to_owned();
+    }
     line.trim_end()
         .split(' ')
         .map(word)

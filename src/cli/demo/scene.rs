@@ -16,10 +16,10 @@ use crate::{
         local::LocalServer,
         pack_file::{NewFile, Replace},
     },
-    ledger::{note::VerifierKey, receipt::Receipt},
+    ledger::{checkpoint::SignedCheckpoint, note::VerifierKey, receipt::Receipt},
     service::{
         proto::{
-            AppendRequest, AppendStreamRequest, Event, ExportPackRequest,
+            AppendRequest, AppendStreamRequest, Event, ExportPackRequest, GetCheckpointRequest,
             append_stream_response::Result as Answer, ledger_client::LedgerClient,
         },
         rpc::client::{ClientOptions, connect},
@@ -32,6 +32,8 @@ pub(super) struct Scene {
     pub(super) key: VerifierKey,
     client: LedgerClient<Channel>,
     receipts: Vec<(PathBuf, Receipt)>,
+    /// The last checkpoint the server gave.
+    pub(super) checkpoint: Option<SignedCheckpoint>,
 }
 
 impl Scene {
@@ -50,6 +52,7 @@ impl Scene {
             key,
             client,
             receipts: Vec::new(),
+            checkpoint: None,
         })
     }
 
@@ -159,6 +162,13 @@ impl Scene {
 
     /// Takes a full pack from the server.
     pub(super) async fn export(&mut self, teller: &mut Teller<'_>) -> Result<(), CliError> {
+        let answer = self.client.get_checkpoint(GetCheckpointRequest {}).await;
+        let note = answer.map_err(refused)?.into_inner().checkpoint;
+        let checkpoint = SignedCheckpoint::open(note.as_bytes(), &self.key);
+        self.checkpoint =
+            Some(checkpoint.map_err(|error| {
+                CliError::failed("the checkpoint can't be trusted").because(error)
+            })?);
         let path = self.pack();
         let mut file = NewFile::create(&path, Replace::No)?;
         let stream = self.client.export_pack(ExportPackRequest::default()).await;

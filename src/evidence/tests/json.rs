@@ -75,21 +75,3 @@ fn posted_json_has_exactly_one_kind_of_evidence() {
         assert!(with(&bad).is_err(), "{bad}");
     }
 }
-
-#[test]
-fn the_deepest_json_is_read_on_a_small_stack() {
-    let nested = |depth: usize| {
-        let (open, close) = (r#"{"a":[["#.repeat(depth), "]]}".repeat(depth));
-        format!("{open}1{close}")
-    };
-    assert_eq!(check_json_object(nested(33).as_bytes()), Ok(()));
-    for depth in [33, 10_000] {
-        let json = nested(depth);
-        std::thread::Builder::new()
-            .stack_size(256 * 1024)
-            .spawn(move || fuzz_json(json.as_bytes()))
-            .unwrap()
-            .join()
-            .unwrap();
-    }
-}

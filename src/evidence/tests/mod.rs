@@ -115,3 +115,21 @@ fn every_example_of_the_manual_is_a_valid_event() {
     ];
     assert_eq!(types, expected);
 }
+
+#[test]
+fn the_deepest_json_is_read_on_a_small_stack() {
+    let nested = |depth: usize| {
+        let (open, close) = (r#"{"a":[["#.repeat(depth), "]]}".repeat(depth));
+        format!("{open}1{close}")
+    };
+    assert_eq!(check_json_object(nested(33).as_bytes()), Ok(()));
+    for depth in [33, 10_000] {
+        let json = nested(depth);
+        std::thread::Builder::new()
+            .stack_size(256 * 1024)
+            .spawn(move || fuzz_json(json.as_bytes()))
+            .unwrap()
+            .join()
+            .unwrap();
+    }
+}

@@ -380,6 +380,7 @@ impl Check {
         } else if let Some(root) = self.kept.root_at(published.size)
             && root != published.root
             && self.unlike.is_none()
+            && !self.order.has_misplaced()
         {
             let expected = format!("root {} at size {}", published.root, published.size);
             let finding = Finding::new(FindingKind::Forked, expected, format!("root {root}"));

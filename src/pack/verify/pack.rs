@@ -302,7 +302,11 @@ fn check_extent(
     let whole = checkpoint
         .and_then(|checkpoint| Span::of(last.number, checkpoint.size.value()))
         .map(|span| EntryIndex::new(span.first()).plus(u64::from(span.width)));
-    let due = manifest.map(|manifest| manifest.range.end).max(whole);
+    // A manifest that says more than the checkpoint covers is wrong itself.
+    let signed_end = checkpoint.map_or(EntryIndex::new(u64::MAX), |c| c.size.next_index());
+    let due = manifest
+        .map(|manifest| manifest.range.end.min(signed_end))
+        .max(whole);
     if let Some(due) = due.filter(|due| *due > end) {
         let expected = format!("entries up to {due}");
         let found = format!("the end at {end}");

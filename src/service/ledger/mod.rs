@@ -58,7 +58,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use self::{
     answer::{Answer, Decision},
@@ -67,7 +67,7 @@ use self::{
     in_flight::InFlight,
     indexer::Indexer,
     progress::Progress,
-    queue::{Queue, Submission},
+    queue::{Queue, Room, Submission},
     recovery::{Place, Recovered},
     sealed::Sealed,
     sequencer::Sequencer,
@@ -122,8 +122,7 @@ struct Shared {
     indexed: Progress,
     /// How many rounds the committer is done with.
     rounds_done: Progress,
-    /// Room in the queue, in bytes.
-    room: Arc<Semaphore>,
+    room: Arc<Room>,
     stop: Stop,
 }
 
@@ -244,7 +243,7 @@ impl Ledger {
     /// Starts the threads.
     fn start(recovered: Recovered, options: LedgerOptions) -> Result<Self, LedgerError> {
         let size = recovered.state.size();
-        let room = Arc::new(Semaphore::new(options.queue_bytes_max));
+        let room = Arc::new(Room::new(options.queue_bytes_max));
         let shared = Arc::new(Shared {
             verifier: recovered.key.verifier().clone(),
             reader: recovered.journal.reader(),

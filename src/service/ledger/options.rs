@@ -14,7 +14,7 @@ pub type Clock = Arc<dyn Fn() -> UnixNanos + Send + Sync>;
 #[derive(Clone)]
 pub struct LedgerOptions {
     /// The most bytes of events that are queued or being written. It bounds their number too: each event counts
-    /// with what is stored of it and half a kilobyte.
+    /// with what is stored of it and half a kilobyte. A quarter is kept for those who don't wait for room.
     pub queue_bytes_max: usize,
     /// The most events of a batch.
     pub batch_events_max: usize,

@@ -2,11 +2,12 @@
 //!
 //! Room is taken before an event enters and given back when it is answered, so the limit covers events that are
 //! being written too. One budget bounds bytes and events: each event counts with its content and a fixed share for
-//! all else. Who wants to wait for room waits (a stream: that is its backpressure); who does not is sent away.
+//! all else. Who wants to wait for room waits (a stream: that is its backpressure); who does not is sent away. A share
+//! is kept for the latter, because streams that wait would take every bit of room as it comes free.
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc, oneshot};
 
 use super::{
     answer::{Answer, AppendError, Pending, Piece},
@@ -46,24 +47,75 @@ pub(super) enum Message {
     Close,
 }
 
+/// Room in the queue, in bytes.
+pub(super) struct Room {
+    /// For those who wait.
+    waiting: Share,
+    /// For those who don't.
+    passing: Share,
+}
+
+struct Share {
+    room: Arc<Semaphore>,
+    bytes: usize,
+}
+
+impl Room {
+    /// Room for so many bytes: a quarter of it for those who don't wait.
+    pub(super) fn new(bytes: usize) -> Self {
+        let passing = bytes / 4;
+        Self {
+            waiting: Share::new(bytes.saturating_sub(passing)),
+            passing: Share::new(passing),
+        }
+    }
+
+    /// Lets nobody in any more.
+    pub(super) fn close(&self) {
+        self.waiting.room.close();
+        self.passing.room.close();
+    }
+}
+
+impl Share {
+    fn new(bytes: usize) -> Self {
+        Self {
+            room: Arc::new(Semaphore::new(bytes)),
+            bytes,
+        }
+    }
+
+    async fn wait_for(&self, bytes: usize) -> Result<OwnedSemaphorePermit, AcquireError> {
+        let room = Arc::clone(&self.room);
+        room.acquire_many_owned(self.permits(bytes)).await
+    }
+
+    fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, TryAcquireError> {
+        Arc::clone(&self.room).try_acquire_many_owned(self.permits(bytes))
+    }
+
+    /// Events larger than the whole share take all of it.
+    fn permits(&self, bytes: usize) -> u32 {
+        u32::try_from(bytes.min(self.bytes)).unwrap_or(u32::MAX)
+    }
+}
+
 /// The end of the queue that events enter.
 pub(super) struct Queue {
     messages: mpsc::UnboundedSender<Message>,
-    room: Arc<Semaphore>,
-    room_bytes: usize,
+    room: Arc<Room>,
     piece_bytes_max: usize,
 }
 
 impl Queue {
-    /// A queue with room for so many bytes, which hands over pieces of at most so many.
+    /// A queue with this room, which hands over pieces of at most so many bytes.
     pub(super) fn new(
-        room: Arc<Semaphore>,
+        room: Arc<Room>,
         piece_bytes_max: usize,
     ) -> (Self, mpsc::UnboundedReceiver<Message>) {
         let (messages, receiver) = mpsc::unbounded_channel();
         let queue = Self {
             messages,
-            room_bytes: room.available_permits(),
             room,
             piece_bytes_max,
         };
@@ -73,17 +125,17 @@ impl Queue {
     /// Puts one event into the queue if there is room.
     pub(super) fn try_post(&self, posting: Posting, stop: &Stop) -> Result<Pending, AppendError> {
         let bytes = bytes_of(&posting);
-        match Arc::clone(&self.room).try_acquire_many_owned(self.permits(bytes)) {
+        match self.room.passing.take(bytes) {
             Ok(room) => Ok(Pending::new(vec![self.send(
                 vec![posting],
                 bytes,
                 room,
                 stop,
             )])),
-            Err(tokio::sync::TryAcquireError::NoPermits) => Err(AppendError::QueueFull {
+            Err(TryAcquireError::NoPermits) => Err(AppendError::QueueFull {
                 retry_after: RETRY_AFTER,
             }),
-            Err(tokio::sync::TryAcquireError::Closed) => Err(closed(stop)),
+            Err(TryAcquireError::Closed) => Err(closed(stop)),
         }
     }
 
@@ -91,10 +143,7 @@ impl Queue {
     pub(super) async fn post(&self, postings: Vec<Posting>, stop: &Stop) -> Pending {
         let mut pieces = Vec::with_capacity(1);
         for (postings, bytes) in into_pieces(postings, self.piece_bytes_max) {
-            let room = Arc::clone(&self.room)
-                .acquire_many_owned(self.permits(bytes))
-                .await;
-            pieces.push(match room {
+            pieces.push(match self.room.waiting.wait_for(bytes).await {
                 Ok(room) => self.send(postings, bytes, room, stop),
                 Err(_) => Piece {
                     events: postings.len(),
@@ -110,11 +159,6 @@ impl Queue {
         self.room.close();
         // The sequencer may have ended already, and then there is nothing to close.
         let _ = self.messages.send(Message::Close);
-    }
-
-    /// A piece larger than the whole queue takes all of it.
-    fn permits(&self, bytes: usize) -> u32 {
-        u32::try_from(bytes.min(self.room_bytes)).unwrap_or(u32::MAX)
     }
 
     fn send(

@@ -4,7 +4,11 @@
 //! last checkpoint signs; if not, it is emptied and rebuilt once. Whatever disagrees after that is the journal's
 //! own, and nothing starts: the entry is named, and nothing is changed.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, mpsc},
+    thread,
+};
 
 use super::options::LedgerOptions;
 use crate::{
@@ -21,9 +25,12 @@ use crate::{
         directory::DirectoryError,
         disk::Disk,
         index::{self, Index, IndexError},
-        journal::{Journal, JournalError, JournalReader, RawBatch, Recovery},
+        journal::{EntryBlock, Journal, JournalError, JournalReader, RawBatch, Recovery},
     },
 };
+
+/// Batches that are read ahead of the replay.
+const BATCHES_AHEAD: usize = 4;
 
 /// Why a ledger can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -222,7 +229,7 @@ fn take_up(index: &Index, reader: &JournalReader, signed: &Checkpoint) -> Result
 }
 
 /// Replays the journal's entries from where the state ends, into state and index, and counts them. The end has the
-/// signed root.
+/// signed root. Another thread reads and decompresses ahead.
 fn catch_up(
     state: &mut State,
     index: &Index,
@@ -230,34 +237,64 @@ fn catch_up(
     signed: &Checkpoint,
 ) -> Result<u64, LedgerError> {
     let from = state.size();
-    for batch in reader.raw_batches(from.next_index()) {
-        replay(state, index, &batch?)?;
-    }
+    let batches = reader.raw_batches(from.next_index());
+    thread::scope(|scope| {
+        let (sender, receiver) = mpsc::sync_channel(BATCHES_AHEAD);
+        scope.spawn(move || {
+            for batch in batches {
+                if sender
+                    .send(batch.and_then(|raw| ReadBatch::new(&raw)))
+                    .is_err()
+                {
+                    break;
+                }
+            }
+        });
+        // The receiver is dropped before the scope waits for the thread, on every way out.
+        receiver
+            .into_iter()
+            .try_for_each(|batch| batch?.replay(state, index))
+    })?;
     check_root(&state.checkpoint(), signed)?;
     Ok(state.size().value().saturating_sub(from.value()))
 }
 
-/// Replays one batch, of which the index may have a part, and compares its end with its checkpoint.
-fn replay(state: &mut State, index: &Index, batch: &RawBatch) -> Result<(), LedgerError> {
-    let first = state.size().next_index();
-    let known = length(first.value().saturating_sub(batch.first().value()));
-    let blocks = batch.decode_entries().map_err(JournalError::from)?;
-    let mut entries: Vec<&[u8]> = Vec::with_capacity(length(batch.count()));
-    for block in &blocks {
-        let bundle = decode_entry_bundle(&block.entries, length(block.count));
-        entries.extend(bundle.map_err(|error| LedgerError::Bundle {
-            index: block.first,
-            error,
-        })?);
+/// A batch of the journal without its payloads.
+struct ReadBatch {
+    first: EntryIndex,
+    blocks: Vec<EntryBlock>,
+    checkpoint: SignedCheckpoint,
+}
+
+impl ReadBatch {
+    fn new(raw: &RawBatch) -> Result<Self, JournalError> {
+        Ok(Self {
+            first: raw.first(),
+            blocks: raw.decode_entries()?,
+            checkpoint: raw.checkpoint()?,
+        })
     }
-    let entries = entries.get(known..).unwrap_or_default();
-    let leaves = entries
-        .iter()
-        .map(|entry| state.replay(entry))
-        .collect::<Result<Vec<LeafHash>, _>>()?;
-    let checkpoint = batch.checkpoint().map_err(JournalError::from)?;
-    check_root(&state.checkpoint(), checkpoint.checkpoint())?;
-    Ok(index.apply(first, entries, &leaves)?)
+
+    /// Replays the entries that the state does not have, and compares the end with the batch's checkpoint.
+    fn replay(&self, state: &mut State, index: &Index) -> Result<(), LedgerError> {
+        let first = state.size().next_index();
+        let known = length(first.value().saturating_sub(self.first.value()));
+        let mut entries: Vec<&[u8]> = Vec::new();
+        for block in &self.blocks {
+            let bundle = decode_entry_bundle(&block.entries, length(block.count));
+            entries.extend(bundle.map_err(|error| LedgerError::Bundle {
+                index: block.first,
+                error,
+            })?);
+        }
+        let entries = entries.get(known..).unwrap_or_default();
+        let leaves = entries
+            .iter()
+            .map(|entry| state.replay(entry))
+            .collect::<Result<Vec<LeafHash>, _>>()?;
+        check_root(&state.checkpoint(), self.checkpoint.checkpoint())?;
+        Ok(index.apply(first, entries, &leaves)?)
+    }
 }
 
 fn check_root(ours: &Checkpoint, signed: &Checkpoint) -> Result<(), LedgerError> {

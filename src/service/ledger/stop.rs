@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use tokio::sync::Semaphore;
+use super::queue::Room;
 
 /// Why a running ledger takes no events any more. What is committed can still be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,7 +34,7 @@ impl Stop {
     }
 
     /// Stops for good. Whoever waits for room in the queue is sent away.
-    pub(super) fn stop(&self, reason: StopReason, room: &Semaphore) {
+    pub(super) fn stop(&self, reason: StopReason, room: &Room) {
         tracing::error!(%reason, "the ledger stops taking events");
         // A later reason is a consequence of the first.
         let _ = self.reason.set(reason);

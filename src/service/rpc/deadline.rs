@@ -5,34 +5,30 @@
 
 use std::time::Duration;
 
-use tonic::{Status, metadata::MetadataMap};
+use tonic::{Status, codegen::http::HeaderMap};
 
 use super::errors::{RETRY_AFTER, Reason, retry_later};
 
 /// The most that is kept back of a deadline for the answer's way.
 const WAY_MAX: Duration = Duration::from_millis(20);
 
-/// Waits for an answer, as long as the call may take.
-pub(super) async fn within_deadline<T>(
-    metadata: &MetadataMap,
-    answer: impl Future<Output = Result<T, Status>>,
-) -> Result<T, Status> {
-    let Some(timeout) = timeout_of(metadata) else {
-        return answer.await;
-    };
+/// How long the answer to a call may take; `None` for as long as it takes. What is not in the one form that the
+/// protocol has is no deadline.
+pub(super) fn time_for_the_answer(headers: &HeaderMap) -> Option<Duration> {
+    let timeout = timeout_of(headers)?;
     let way = timeout.checked_div(10).unwrap_or_default().min(WAY_MAX);
-    match tokio::time::timeout(timeout.saturating_sub(way), answer).await {
-        Ok(answer) => answer,
-        Err(_) => {
-            let told = "the deadline passed; the event may be stored or not, send it again with the same id";
-            Err(retry_later(Reason::DeadlinePassed, told, RETRY_AFTER))
-        }
-    }
+    Some(timeout.saturating_sub(way))
 }
 
-/// Reads `grpc-timeout`: at most eight digits and a unit. What is not in this form is no deadline.
-fn timeout_of(metadata: &MetadataMap) -> Option<Duration> {
-    let text = metadata.get("grpc-timeout")?.to_str().ok()?;
+/// Says that the deadline passed.
+pub(super) fn passed() -> Status {
+    let told = "the deadline passed; if this was an event, it may be stored or not: send it again with the same id";
+    retry_later(Reason::DeadlinePassed, told, RETRY_AFTER)
+}
+
+/// Reads `grpc-timeout`: at most eight digits and a unit.
+fn timeout_of(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get("grpc-timeout")?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if digits.len() > 8 || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
@@ -69,10 +65,10 @@ mod tests {
             ("-5m", None),
             ("5d", None),
         ] {
-            let mut metadata = MetadataMap::new();
-            metadata.insert("grpc-timeout", text.parse().unwrap());
-            assert_eq!(timeout_of(&metadata), read, "{text}");
+            let mut headers = HeaderMap::new();
+            headers.insert("grpc-timeout", text.parse().unwrap());
+            assert_eq!(timeout_of(&headers), read, "{text}");
         }
-        assert_eq!(timeout_of(&MetadataMap::new()), None);
+        assert_eq!(timeout_of(&HeaderMap::new()), None);
     }
 }

@@ -129,10 +129,11 @@ pub(super) fn beyond_the_end(what: &str, value: u64, size: TreeSize) -> Status {
     )
 }
 
-/// Says that what is stored can't be read back. The log says so too: it is the operator's business.
-pub(super) fn damaged(problem: String) -> Status {
-    tracing::error!(problem, "the ledger can't be read");
-    refusal(Reason::StorageDamaged, problem)
+/// Says that what is stored can't be read back. What exactly, and in which file, is the operator's business.
+pub(super) fn damaged(problem: &(impl std::fmt::Display + ?Sized)) -> Status {
+    tracing::error!(%problem, "the ledger can't be read");
+    let told = "what is stored can't be read back; the server's log says where, tell its operator";
+    refusal(Reason::StorageDamaged, told)
 }
 
 /// Says that the server is being shut down.

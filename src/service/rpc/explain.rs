@@ -1,7 +1,8 @@
 //! Says what tonic's own refusals mean, in the words and with the details of all others.
 //!
 //! Tonic reads messages before any code of ours sees them: one that is too long ends in `OUT_OF_RANGE`, one that does
-//! not decode in `INTERNAL`, neither with details. [`Explained`] wraps a service and puts that right.
+//! not decode in `INTERNAL`, neither with details; and a call whose time is up ends in `CANCELLED`. [`Explained`] wraps
+//! a service and puts that right.
 
 use std::{
     convert::Infallible,
@@ -16,7 +17,10 @@ use tonic::{
     server::NamedService,
 };
 
-use super::errors::{Reason, refusal};
+use super::{
+    deadline::{passed, time_for_the_answer},
+    errors::{Reason, refusal},
+};
 
 /// A service whose refusals all carry details.
 #[derive(Debug, Clone)]
@@ -56,9 +60,16 @@ where
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let time = time_for_the_answer(request.headers());
         let answer = self.0.call(request);
         Box::pin(async move {
-            let answer = answer.await?;
+            let answer = match time {
+                None => answer.await?,
+                Some(time) => match tokio::time::timeout(time, answer).await {
+                    Ok(answer) => answer?,
+                    Err(_) => return Ok(passed().into_http()),
+                },
+            };
             // Only a refusal without any message has its status in the head.
             Ok(match Status::from_header_map(answer.headers()) {
                 Some(status) if status.code() != Code::Ok && status.details().is_empty() => {

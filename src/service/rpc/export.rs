@@ -86,7 +86,7 @@ fn failed(error: &PackError) -> Status {
         PackError::Range { .. } => refusal(Reason::InvalidField, error.to_string()),
         // The client is gone, or was given up and told so.
         PackError::Output(_) => refusal(Reason::AnswersNotTaken, error.to_string()),
-        PackError::Source(_) | PackError::Damaged(_) => damaged(error.to_string()),
+        PackError::Source(_) | PackError::Damaged(_) => damaged(error),
     }
 }
 

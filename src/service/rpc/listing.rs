@@ -90,12 +90,12 @@ impl Listing {
             .scan
             .get_or_insert_with(|| Box::new(ledger.reader().batches(next)));
         let Some(batch) = scan.next() else {
-            return Err(damaged(format!("entry {next} is committed and not there")));
+            return Err(damaged(&format!("entry {next} is committed and not there")));
         };
-        let batch = batch.map_err(|error| damaged(error.to_string()))?;
+        let batch = batch.map_err(|error| damaged(&error))?;
         let after = batch.first.plus(batch.count);
         if batch.first > next || after <= next {
-            return Err(damaged(format!("entry {next} is not where it should be")));
+            return Err(damaged(&format!("entry {next} is not where it should be")));
         }
         let mut page = Vec::with_capacity(length(batch.count));
         for block in batch.blocks {
@@ -108,7 +108,7 @@ impl Listing {
     /// Takes what is wanted of a block.
     fn scan_block(&self, block: StoredBlock, page: &mut Vec<proto::Entry>) -> Result<(), Status> {
         let malformed = || {
-            damaged(format!(
+            damaged(&format!(
                 "the block of entry {} does not decode",
                 block.first
             ))
@@ -166,7 +166,7 @@ impl Listing {
             .map(|(index, stored)| {
                 let payload = (!self.wanted.omit_payloads).then(|| Bytes::from(stored.payload));
                 entry_to_proto(stored.entry, payload)
-                    .map_err(|error| damaged(format!("entry {index}: {error}")))
+                    .map_err(|error| damaged(&format!("entry {index}: {error}")))
             })
             .collect()
     }

@@ -40,7 +40,7 @@ pub(super) async fn get_entry(
         let index = find(&ledger, &selector)?;
         let stored = ledger.entry(index).map_err(|error| read_failed(&error))?;
         let entry = entry_to_proto(stored.entry, Some(stored.payload.into()))
-            .map_err(|error| damaged(format!("entry {index}: {error}")))?;
+            .map_err(|error| damaged(&format!("entry {index}: {error}")))?;
         Ok(proto::GetEntryResponse { entry: Some(entry) })
     })
     .await
@@ -257,9 +257,7 @@ pub(super) fn read_failed(error: &ReadError) -> Status {
         ReadError::NoSuchEntry { index, size } => beyond_the_end("the index", index.value(), *size),
         ReadError::NoSuchSizes { new, size, .. } => beyond_the_end("the size", new.value(), *size),
         ReadError::IndexStopped => refusal(Reason::LedgerStopped, error.to_string()),
-        ReadError::Journal(_) | ReadError::Index(_) | ReadError::Malformed(_) => {
-            damaged(error.to_string())
-        }
+        ReadError::Journal(_) | ReadError::Index(_) | ReadError::Malformed(_) => damaged(error),
     }
 }
 

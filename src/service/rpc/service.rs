@@ -5,7 +5,6 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::{
     append::{append, append_stream},
-    deadline::within_deadline,
     errors::shutting_down,
     export,
     ledger_sink::LedgerSink,
@@ -58,9 +57,8 @@ impl ledger_server::Ledger for LedgerService {
         &self,
         request: Request<proto::AppendRequest>,
     ) -> Answer<proto::AppendResponse> {
-        let (metadata, _, request) = request.into_parts();
         let sink = LedgerSink(self.ledger.clone());
-        let answer = within_deadline(&metadata, append(&sink, request)).await?;
+        let answer = append(&sink, request.into_inner()).await?;
         Ok(Response::new(answer))
     }
 

@@ -3,6 +3,10 @@
 //! The body's table has the checksum of every section, so each byte is hashed once, and one entry can be read and
 //! checked without reading the rest of its batch.
 
+use std::cell::RefCell;
+
+use zstd::bulk::Decompressor;
+
 use crate::ledger::{
     checkpoint::SignedCheckpoint,
     payload::decode_parts,
@@ -17,6 +21,11 @@ use super::{
     place::Place,
     table::{BlockAt, Section, Table},
 };
+
+thread_local! {
+    /// Making one costs as much as decompressing an entry's block.
+    static DECOMPRESSOR: RefCell<Decompressor<'static>> = RefCell::new(Decompressor::default());
+}
 
 /// A committed batch, read and decompressed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -219,7 +228,8 @@ pub(super) fn read_section(
 ) -> Result<Vec<u8>, DamageKind> {
     check_section(section, stored, what)?;
     let raw_length = length(section.raw.into());
-    let raw = zstd::bulk::decompress(stored, raw_length)
+    let raw = DECOMPRESSOR
+        .with_borrow_mut(|decompressor| decompressor.decompress(stored, raw_length))
         .map_err(|error| malformed(&format!("the {what} do not decompress: {error}")))?;
     if raw.len() == raw_length {
         Ok(raw)

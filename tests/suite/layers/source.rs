@@ -18,7 +18,9 @@ impl Source {
         let layer = modules[0].to_owned();
         modules.retain(|module| !["mod", "lib", "main"].contains(module));
         let mut code = bare(text);
-        let is_test = ["tests", "sample"].contains(modules.last().unwrap_or(&""));
+        let is_test = modules
+            .iter()
+            .any(|module| ["tests", "sample"].contains(module));
         if is_test {
             code.clear();
         }

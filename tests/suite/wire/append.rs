@@ -13,7 +13,7 @@ use tonic::Request;
 use tonic_types::StatusExt as _;
 
 use super::{about, append, fields, refused};
-use crate::support::{TestServer, event, event_with};
+use crate::support::{LONG, TestServer, event, event_with};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_gets_a_receipt_that_verifies_under_the_ledgers_key() {
@@ -21,7 +21,7 @@ async fn an_event_gets_a_receipt_that_verifies_under_the_ledgers_key() {
     let mut client = server.client().await;
     let before = UnixNanos::now();
     for index in 0..3u64 {
-        let answer = append(&mut client, event("a", &index.to_string()))
+        let answer = append(&mut client, event("ci:a", &index.to_string()))
             .await
             .unwrap();
         let recorded = answer.recorded.unwrap();
@@ -29,7 +29,7 @@ async fn an_event_gets_a_receipt_that_verifies_under_the_ledgers_key() {
         let entry = receipt.verify(&server.key).unwrap();
         assert_eq!(
             (entry.source, entry.event_id),
-            ("a", index.to_string().as_str())
+            ("ci:a", index.to_string().as_str())
         );
         assert_eq!(entry.producer, PRODUCER);
         assert_eq!(recorded.index, index);
@@ -50,9 +50,9 @@ async fn an_event_gets_a_receipt_that_verifies_under_the_ledgers_key() {
 async fn the_same_event_again_gets_the_same_receipt_to_the_byte_and_other_content_is_refused() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
-    let first = append(&mut client, event("a", "1")).await.unwrap();
-    append(&mut client, event("a", "2")).await.unwrap();
-    let again = append(&mut client, event("a", "1")).await.unwrap();
+    let first = append(&mut client, event("ci:a", "1")).await.unwrap();
+    append(&mut client, event("ci:a", "2")).await.unwrap();
+    let again = append(&mut client, event("ci:a", "1")).await.unwrap();
     assert_eq!(again.receipt, first.receipt);
     let expected = proto::Recorded {
         duplicate: true,
@@ -60,13 +60,13 @@ async fn the_same_event_again_gets_the_same_receipt_to_the_byte_and_other_conten
     };
     assert_eq!(again.recorded.unwrap(), expected);
 
-    let other = append(&mut client, event_with("a", "2", "{}"))
+    let other = append(&mut client, event_with("ci:a", "2", "{}"))
         .await
         .unwrap_err();
     assert_eq!(refused(&other), Reason::EventIdReused);
     assert_eq!(about(&other, "index"), "1");
     // Another source may use the same id.
-    append(&mut client, event("b", "1")).await.unwrap();
+    append(&mut client, event("ci:b", "1")).await.unwrap();
     assert_eq!(server.stop_and_verify().await.entries.len(), 3);
 }
 
@@ -80,23 +80,23 @@ async fn what_is_missing_empty_or_too_long_is_named() {
     for (wrong, named) in [
         (event("", "1"), "event.source"),
         (event(&long, "1"), "event.source"),
-        (event("a", ""), "event.event_id"),
-        (event("a", &long), "event.event_id"),
+        (event("ci:a", ""), "event.event_id"),
+        (event("ci:a", &long), "event.event_id"),
         (
             proto::Event {
                 subject: long.clone(),
-                ..event("a", "1")
+                ..event("ci:a", "1")
             },
             "event.subject",
         ),
         (
             proto::Event {
                 evidence: None,
-                ..event("a", "1")
+                ..event("ci:a", "1")
             },
             "event.evidence",
         ),
-        (event_with("a", "1", "not json"), "event.custom.json"),
+        (event_with("ci:a", "1", "not json"), "event.custom.json"),
     ] {
         let status = append(&mut client, wrong).await.unwrap_err();
         assert_eq!(fields(&status), [named], "{status:?}");
@@ -114,14 +114,14 @@ async fn a_deadline_that_passes_says_so_and_the_event_may_still_be_recorded_once
     let mut client = server.client().await;
     server.gate.shut();
     let mut request = Request::new(proto::AppendRequest {
-        event: Some(event("a", "1")),
+        event: Some(event("ci:a", "1")),
     });
     request.set_timeout(Duration::from_millis(500));
     let status = client.append(request).await.unwrap_err();
     assert_eq!(refused(&status), Reason::DeadlinePassed);
     assert!(status.get_details_retry_info().is_some());
     server.gate.open();
-    let again = append(&mut client, event("a", "1")).await.unwrap();
+    let again = append(&mut client, event("ci:a", "1")).await.unwrap();
     assert!(again.recorded.unwrap().duplicate);
     assert_eq!(server.stop_and_verify().await.entries.len(), 1);
 }
@@ -131,33 +131,27 @@ async fn a_full_queue_says_when_to_try_again_and_then_takes_the_event() {
     let server = TestServer::start_with(|_, options| options.queue_bytes_max = 8 << 10).await;
     let mut client = server.client().await;
     server.gate.shut();
-    let mut waiting = Vec::new();
-    let status = loop {
-        let (mut client, id) = (client.clone(), waiting.len().to_string());
-        let call = tokio::spawn(async move { append(&mut client, event("a", &id)).await });
-        // The answer to an event that is let in comes when the gate opens.
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        if call.is_finished() {
-            break call.await.unwrap().unwrap_err();
-        }
-        waiting.push(call);
-        assert!(waiting.len() < 16, "the queue never gets full");
-    };
-    assert!(!waiting.is_empty());
-    assert_eq!(refused(&status), Reason::QueueFull);
-    let retry = status
-        .get_details_retry_info()
-        .unwrap()
-        .retry_delay
-        .unwrap();
-    assert!(retry > Duration::ZERO);
-    server.gate.open();
-    let let_in = waiting.len();
-    for call in waiting {
-        call.await.unwrap().unwrap();
+    let mut calls = tokio::task::JoinSet::new();
+    for id in 0..16 {
+        let mut client = client.clone();
+        calls.spawn(async move { append(&mut client, event("ci:a", &id.to_string())).await });
     }
-    append(&mut client, event("a", &let_in.to_string()))
-        .await
-        .unwrap();
-    assert_eq!(server.stop_and_verify().await.entries.len(), let_in + 1);
+    // Nothing is recorded while the gate is shut, so who is answered now was refused.
+    let first = tokio::time::timeout(LONG, calls.join_next()).await;
+    let status = first.unwrap().unwrap().unwrap().unwrap_err();
+    assert_eq!(refused(&status), Reason::QueueFull);
+    let retry = status.get_details_retry_info().unwrap();
+    assert!(retry.retry_delay.unwrap() > Duration::ZERO);
+    server.gate.open();
+    let answers = calls.join_all().await;
+    assert!(answers.iter().any(Result::is_ok), "some had room");
+    for refusal in answers.iter().filter_map(|answer| answer.as_ref().err()) {
+        assert_eq!(refused(refusal), Reason::QueueFull);
+    }
+    for id in 0..16 {
+        append(&mut client, event("ci:a", &id.to_string()))
+            .await
+            .unwrap();
+    }
+    assert_eq!(server.stop_and_verify().await.entries.len(), 16);
 }

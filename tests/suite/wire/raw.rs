@@ -71,13 +71,13 @@ fn request(event: proto::Event) -> Vec<u8> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn text_that_is_not_utf8_and_bytes_that_are_no_message_are_refused_with_a_reason() {
     let server = TestServer::start().await;
-    let mut broken_text = request(event("source-x", "1"));
+    let mut broken_text = request(event("ci:source-x", "1"));
     let at = broken_text
         .windows(8)
         .position(|bytes| bytes == b"source-x")
         .unwrap();
     broken_text[at] = 0xff;
-    let mut truncated = request(event("a", "1"));
+    let mut truncated = request(event("ci:a", "1"));
     truncated.pop();
     for bytes in [broken_text, truncated, vec![0xff; 10]] {
         let status = append_bytes(&server, bytes).await.unwrap_err();
@@ -89,12 +89,12 @@ async fn text_that_is_not_utf8_and_bytes_that_are_no_message_are_refused_with_a_
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_field_the_server_does_not_know_is_not_part_of_the_event() {
     let server = TestServer::start().await;
-    let mut newer = event("a", "1").encode_to_vec();
+    let mut newer = event("ci:a", "1").encode_to_vec();
     prost::encoding::string::encode(1000, &"from the future".to_owned(), &mut newer);
     let mut bytes = Vec::new();
     prost::encoding::bytes::encode(1, &newer, &mut bytes);
     let first = append_bytes(&server, bytes).await.unwrap();
-    let again = append_bytes(&server, request(event("a", "1")))
+    let again = append_bytes(&server, request(event("ci:a", "1")))
         .await
         .unwrap();
     assert!(again.recorded.unwrap().duplicate);

@@ -21,7 +21,11 @@ use crate::support::{LONG, TestServer, event};
 /// Events of sources `even` and `odd`, their ids their indexes.
 async fn post_events(client: &mut Client, from: u64, to: u64) {
     let requests = (from..to).map(|id| {
-        let source = if id.is_multiple_of(2) { "even" } else { "odd" };
+        let source = if id.is_multiple_of(2) {
+            "ci:even"
+        } else {
+            "ci:odd"
+        };
         proto::AppendStreamRequest {
             event: Some(event(source, &id.to_string())),
             want_receipt: false,
@@ -40,7 +44,7 @@ fn index_of(entry: Option<proto::Entry>) -> u64 {
 
 fn even() -> Option<proto::Filter> {
     Some(proto::Filter {
-        sources: vec!["even".to_owned()],
+        sources: vec!["ci:even".to_owned()],
         ..proto::Filter::default()
     })
 }
@@ -59,7 +63,7 @@ async fn an_entry_is_found_by_index_and_by_event_with_the_payload_it_commits_to(
     post_events(&mut client, 0, 10).await;
     for selector in [
         EntrySelector::Index(7),
-        EntrySelector::Event(key("odd", "7")),
+        EntrySelector::Event(key("ci:odd", "7")),
     ] {
         let request = proto::GetEntryRequest {
             selector: Some(selector),
@@ -77,7 +81,7 @@ async fn an_entry_is_found_by_index_and_by_event_with_the_payload_it_commits_to(
         (EntrySelector::Index(10), Reason::BeyondTheEnd),
         (EntrySelector::Index(u64::MAX), Reason::BeyondTheEnd),
         (
-            EntrySelector::Event(key("even", "7")),
+            EntrySelector::Event(key("ci:even", "7")),
             Reason::EntryNotFound,
         ),
         (EntrySelector::Event(key("", "7")), Reason::InvalidField),
@@ -115,7 +119,7 @@ async fn receipts_checkpoints_and_consistency_proofs_verify_under_the_ledgers_ke
 
     for selector in [
         ReceiptSelector::Index(299),
-        ReceiptSelector::Event(key("odd", "299")),
+        ReceiptSelector::Event(key("ci:odd", "299")),
     ] {
         let request = proto::GetReceiptRequest {
             selector: Some(selector),
@@ -255,7 +259,10 @@ async fn a_watch_has_what_was_committed_before_and_what_is_committed_later() {
     for id in 4..8 {
         append(
             &mut client,
-            event(if id % 2 == 0 { "even" } else { "odd" }, &id.to_string()),
+            event(
+                if id % 2 == 0 { "ci:even" } else { "ci:odd" },
+                &id.to_string(),
+            ),
         )
         .await
         .unwrap();

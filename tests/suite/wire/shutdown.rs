@@ -48,13 +48,16 @@ async fn every_event_acknowledged_before_a_shutdown_under_load_is_in_the_reopene
     let mut posting = Vec::new();
     for number in 0..3 {
         let stream = Posting::open(&mut server.client().await).await;
-        posting.push(tokio::spawn(post_until_the_end(stream, number.to_string())));
+        posting.push(tokio::spawn(post_until_the_end(
+            stream,
+            format!("ci:{number}"),
+        )));
     }
     let mut client = server.client().await;
     let unary = tokio::spawn(async move {
         let mut acknowledged = Vec::new();
         for id in 0u64.. {
-            match append(&mut client, event("unary", &id.to_string())).await {
+            match append(&mut client, event("ci:unary", &id.to_string())).await {
                 Ok(answer) => acknowledged.push((id.to_string(), answer.recorded.unwrap().index)),
                 Err(status) => {
                     assert_eq!(status.code(), Code::Unavailable, "{status:?}");
@@ -68,9 +71,9 @@ async fn every_event_acknowledged_before_a_shutdown_under_load_is_in_the_reopene
     let stopped = server.stop().await;
     stopped.served.unwrap();
     let verified = verify(stopped.directory.path());
-    let mut acknowledged = vec![("unary".to_owned(), unary.await.unwrap())];
+    let mut acknowledged = vec![("ci:unary".to_owned(), unary.await.unwrap())];
     for (number, posted) in posting.into_iter().enumerate() {
-        acknowledged.push((number.to_string(), posted.await.unwrap()));
+        acknowledged.push((format!("ci:{number}"), posted.await.unwrap()));
     }
     for (source, events) in acknowledged {
         assert!(!events.is_empty(), "{source} was never answered");
@@ -82,7 +85,7 @@ async fn every_event_acknowledged_before_a_shutdown_under_load_is_in_the_reopene
     // And it opens again, and goes on.
     let size = verified.entries.len() as u64;
     let server = TestServer::start_over(stopped.directory, |_, _| {}).await;
-    let answer = append(&mut server.client().await, event("after", "1"))
+    let answer = append(&mut server.client().await, event("ci:after", "1"))
         .await
         .unwrap();
     assert_eq!(answer.recorded.unwrap().index, size);
@@ -100,7 +103,7 @@ async fn a_client_that_does_not_go_is_cut_off_when_the_grace_period_is_over() {
     let large = "x".repeat(100_000);
     for id in 0..50 {
         let json = format!("{{\"x\":\"{large}\"}}");
-        let event = crate::support::event_with("a", &id.to_string(), &json);
+        let event = crate::support::event_with("ci:a", &id.to_string(), &json);
         append(&mut client, event).await.unwrap();
     }
     let request = proto::ListEntriesRequest::default();
@@ -117,7 +120,7 @@ async fn a_client_that_does_not_go_is_cut_off_when_the_grace_period_is_over() {
 async fn a_stopped_server_refuses_connections() {
     let server = TestServer::start().await;
     let address = server.address;
-    append(&mut server.client().await, event("a", "1"))
+    append(&mut server.client().await, event("ci:a", "1"))
         .await
         .unwrap();
     assert_eq!(server.stop_and_verify().await.entries.len(), 1);

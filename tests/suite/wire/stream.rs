@@ -21,7 +21,7 @@ async fn answers_come_in_order_and_a_client_that_has_sent_all_gets_all() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     let requests = (0..EVENTS).map(|id| proto::AppendStreamRequest {
-        event: Some(event("a", &id.to_string())),
+        event: Some(event("ci:a", &id.to_string())),
         want_receipt: id % 100 == 0,
     });
     let answers = client
@@ -50,13 +50,13 @@ async fn answers_come_in_order_and_a_client_that_has_sent_all_gets_all() {
 async fn a_refused_event_is_answered_in_its_place_and_the_stream_goes_on() {
     let server = TestServer::start().await;
     let mut posting = Posting::open(&mut server.client().await).await;
-    posting.post(event("a", "1")).await;
+    posting.post(event("ci:a", "1")).await;
     posting.post(event("", "2")).await;
-    posting.post(event_with("a", "1", "{}")).await;
+    posting.post(event_with("ci:a", "1", "{}")).await;
     let empty = proto::AppendStreamRequest::default();
     posting.events.send(empty).await.unwrap();
-    posting.post(event("a", "1")).await;
-    posting.post(event("a", "3")).await;
+    posting.post(event("ci:a", "1")).await;
+    posting.post(event("ci:a", "3")).await;
 
     assert_eq!(posting.recorded().await.index, 0);
     let mut errors = Vec::new();
@@ -89,7 +89,7 @@ async fn a_lone_event_is_answered_while_the_stream_stays_open() {
     let server = TestServer::start().await;
     let mut posting = Posting::open(&mut server.client().await).await;
     for index in 0..5 {
-        posting.post(event("a", &index.to_string())).await;
+        posting.post(event("ci:a", &index.to_string())).await;
         assert_eq!(posting.recorded().await.index, index);
     }
     drop(posting);
@@ -109,7 +109,7 @@ async fn a_stream_that_broke_is_resumed_by_sending_what_was_not_answered_again()
         let sending = tokio::spawn(async move {
             for id in resumed_from..EVENTS {
                 let request = proto::AppendStreamRequest {
-                    event: Some(event("a", &id.to_string())),
+                    event: Some(event("ci:a", &id.to_string())),
                     want_receipt: false,
                 };
                 if events.send(request).await.is_err() {
@@ -144,7 +144,7 @@ async fn a_full_queue_holds_a_stream_up_and_refuses_nothing() {
     server.gate.shut();
     let mut client = server.client().await;
     let requests = (0..EVENTS).map(|id| proto::AppendStreamRequest {
-        event: Some(event("a", &id.to_string())),
+        event: Some(event("ci:a", &id.to_string())),
         want_receipt: false,
     });
     let answers = client
@@ -166,12 +166,12 @@ async fn a_ledger_that_broke_down_answers_every_event_of_a_stream_with_an_error(
     let server = TestServer::start().await;
     let mut client = server.client().await;
     let mut posting = Posting::open(&mut client).await;
-    posting.post(event("a", "1")).await;
+    posting.post(event("ci:a", "1")).await;
     posting.recorded().await;
     server.gate.break_down();
     let mut reasons = Vec::new();
     for id in 2..5 {
-        posting.post(event("a", &id.to_string())).await;
+        posting.post(event("ci:a", &id.to_string())).await;
         let Some(Outcome::Error(status)) = posting.answer().await.result else {
             panic!("nothing can be recorded any more");
         };
@@ -179,7 +179,7 @@ async fn a_ledger_that_broke_down_answers_every_event_of_a_stream_with_an_error(
     }
     assert_eq!(reasons[0], Reason::NotKnownToBeStored.as_str());
     assert_eq!(reasons[2], Reason::LedgerStopped.as_str());
-    let unary = super::append(&mut client, event("a", "9")).await;
+    let unary = super::append(&mut client, event("ci:a", "9")).await;
     assert_eq!(refused(&unary.unwrap_err()), Reason::LedgerStopped);
     // What is committed can still be read.
     let request = proto::GetCheckpointRequest {};

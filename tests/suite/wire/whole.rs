@@ -1,5 +1,7 @@
 //! What the server offers beside the ledger's own calls: health, reflection, audit packs, the baseline.
 
+use std::time::Duration;
+
 use exhibit::service::{
     proto::{self, append_stream_response::Result as Outcome},
     rpc::{errors::Reason, serve_baseline},
@@ -9,7 +11,7 @@ use tonic_health::pb::{
 };
 use tonic_reflection::pb::{v1, v1alpha};
 
-use super::{all, append, fields, refused};
+use super::{Client, all, append, fields, refused};
 use crate::support::{LONG, TestServer, event};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -28,7 +30,7 @@ async fn health_follows_the_ledger() {
     let first = watch.message().await.unwrap().unwrap();
     assert_eq!(first.status(), ServingStatus::Serving);
     server.gate.break_down();
-    let broken = append(&mut server.client().await, event("a", "1")).await;
+    let broken = append(&mut server.client().await, event("ci:a", "1")).await;
     assert_eq!(refused(&broken.unwrap_err()), Reason::NotKnownToBeStored);
     let next = tokio::time::timeout(LONG, watch.message()).await;
     let next = next.unwrap().unwrap().unwrap();
@@ -110,12 +112,12 @@ async fn the_baseline_answers_in_the_same_shape_and_keeps_nothing() {
     let mut client = exhibit::service::rpc::client::connect(&address, &options)
         .await
         .unwrap();
-    let answer = append(&mut client, event("a", "1")).await.unwrap();
+    let answer = append(&mut client, event("ci:a", "1")).await.unwrap();
     assert_eq!(answer.recorded.unwrap().leaf_hash.len(), 32);
     assert!(!answer.receipt.is_empty());
     let requests: Vec<_> = (0..1000)
         .map(|id: u64| proto::AppendStreamRequest {
-            event: Some(event("a", &id.to_string())),
+            event: Some(event("ci:a", &id.to_string())),
             want_receipt: false,
         })
         .collect();
@@ -139,6 +141,92 @@ async fn the_baseline_answers_in_the_same_shape_and_keeps_nothing() {
         .unwrap();
 }
 
+async fn export(client: &mut Client, request: proto::ExportPackRequest, to: &std::path::Path) {
+    let chunks = client.export_pack(request).await.unwrap().into_inner();
+    let (chunks, end) = all(chunks).await;
+    end.unwrap();
+    let bytes: Vec<u8> = chunks.into_iter().flat_map(|chunk| chunk.chunk).collect();
+    std::fs::write(to, bytes).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_exported_pack_verifies_whole_and_in_part() {
+    let server = TestServer::start().await;
+    let mut client = server.client().await;
+    let requests: Vec<_> = (0..700)
+        .map(|id: u64| proto::AppendStreamRequest {
+            event: Some(event("ci:a", &id.to_string())),
+            want_receipt: false,
+        })
+        .collect();
+    let answers = client
+        .append_stream(tokio_stream::iter(requests))
+        .await
+        .unwrap();
+    all(answers.into_inner()).await.1.unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let (whole, part) = (
+        place.path().join("whole.zip"),
+        place.path().join("part.zip"),
+    );
+    export(&mut client, proto::ExportPackRequest::default(), &whole).await;
+    let request = proto::ExportPackRequest {
+        start: 300,
+        end: 400,
+        disclose: Some(proto::Filter {
+            subjects: vec!["service/other@production".to_owned()],
+            ..proto::Filter::default()
+        }),
+        ..proto::ExportPackRequest::default()
+    };
+    export(&mut client, request, &part).await;
+    let options = exhibit::pack::VerifyOptions::default();
+    let verify = |path: &std::path::Path| {
+        exhibit::pack::verify_pack(path, &server.key, &options, &|_, _| {}).unwrap()
+    };
+    let report = verify(&whole);
+    assert_eq!(report.findings.total, 0, "{:?}", report.findings.listed);
+    assert_eq!(
+        (report.counts.entries, report.counts.payloads_whole),
+        (700, 700)
+    );
+    let report = verify(&part);
+    assert_eq!(report.findings.total, 0, "{:?}", report.findings.listed);
+    let range = report.range.unwrap();
+    assert!(range.start.value() <= 300 && range.end.value() >= 400);
+    assert_eq!(report.counts.payloads_whole, 0);
+    server.stop_and_verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_that_nobody_takes_is_given_up() {
+    let server = TestServer::start_with(|config, _| {
+        config.limits.answer_timeout = Duration::from_millis(300);
+    })
+    .await;
+    let mut client = server.client().await;
+    // Random text does not compress, so the pack is larger than what the network holds.
+    for id in 0..60u64 {
+        let mut text = String::new();
+        while text.len() < 100_000 {
+            let hash =
+                exhibit::ledger::hash::FileHash::of(format!("{id} {}", text.len()).as_bytes());
+            text.push_str(&hash.to_string());
+        }
+        let json = format!("{{\"x\":\"{text}\"}}");
+        let event = crate::support::event_with("ci:a", &id.to_string(), &json);
+        append(&mut client, event).await.unwrap();
+    }
+    let pack = client
+        .export_pack(proto::ExportPackRequest::default())
+        .await;
+    let pack = pack.unwrap().into_inner();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let (_, end) = all(pack).await;
+    assert_eq!(refused(&end.unwrap_err()), Reason::AnswersNotTaken);
+    assert_eq!(server.stop_and_verify().await.entries.len(), 60);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_export_without_any_entry_or_with_too_many_names_is_refused() {
     let server = TestServer::start().await;
@@ -146,7 +234,7 @@ async fn an_export_without_any_entry_or_with_too_many_names_is_refused() {
     let request = proto::ExportPackRequest::default();
     let empty = client.export_pack(request.clone()).await.unwrap_err();
     assert_eq!(fields(&empty), ["end"]);
-    append(&mut client, event("a", "1")).await.unwrap();
+    append(&mut client, event("ci:a", "1")).await.unwrap();
     let names = proto::ExportPackRequest {
         withhold_parts: vec!["comment".to_owned(); 65],
         ..request.clone()
