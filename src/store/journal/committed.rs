@@ -22,7 +22,7 @@ use super::{
 };
 
 /// How many sealed segments are kept open, each with a table of some 16 KiB.
-const OPEN_MAX: usize = 64;
+const OPEN_MAX: usize = 128;
 
 /// The one value behind a journal and its readers.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! The journal: the append-only files that are the truth of a ledger.
 //!
 //! A journal is a row of segment files, a segment a row of frames, and a frame one committed batch: the signed
-//! checkpoint, the entries, the payloads. The layout stands byte by byte in [`format`].
+//! checkpoint, the entries, the payloads. The layout stands byte by byte in [`crate::manual::journal_format`].
 //!
 //! What must always be true:
 //!
@@ -45,9 +45,6 @@ pub use reader::{JournalReader, RawBatches};
 pub use recover::{Cut, Recovery};
 pub use scan::{Scan, scan};
 pub use write::Journal;
-
-#[doc = include_str!("../../manual/journal-format.md")]
-pub mod format {}
 
 /// The version of the segments this program writes, and the only one it reads.
 pub const FORMAT_VERSION: u32 = 1;

@@ -125,12 +125,16 @@ fn acknowledged_batches_survive_a_second_fault_during_recovery() {
     for at in 0..operations(seed, &made) {
         // Recovery has a few operations, then the work goes on.
         for second in 0..8 {
-            for fault in [Fault::Crash, Fault::Error] {
+            for way in [
+                (Restart::Power, Fault::Crash, Restart::Power),
+                (Restart::Process, Fault::Crash, Restart::Power),
+                (Restart::Process, Fault::Crash, Restart::Process),
+                // A sync that fails while opening calls for a restart of the machine, not of the process.
+                (Restart::Power, Fault::Error, Restart::Power),
+            ] {
                 let disk = SimDisk::new(seed ^ at ^ (second << 32));
-                if let Err(failure) = two_faults(&disk, &made, at, second, fault) {
-                    failures.push(format!(
-                        "operation {at}, then {second} {fault:?}: {failure}"
-                    ));
+                if let Err(failure) = two_faults(&disk, &made, (at, second), way) {
+                    failures.push(format!("operations {at}, {second}, {way:?}: {failure}"));
                 }
             }
         }
@@ -141,19 +145,19 @@ fn acknowledged_batches_survive_a_second_fault_during_recovery() {
 fn two_faults(
     disk: &SimDisk,
     made: &[Made],
-    at: u64,
-    second: u64,
-    fault: Fault,
+    (at, second): (u64, u64),
+    (first_restart, fault, second_restart): (Restart, Fault, Restart),
 ) -> Result<(), String> {
     let mut acknowledged = TreeSize::EMPTY;
     disk.plan(at, Fault::Crash);
     let _ = work(disk, made, &mut acknowledged);
-    disk.restart(Restart::Power);
+    disk.restart(first_restart);
     disk.plan(second, fault);
     let _ = work(disk, made, &mut acknowledged);
-    disk.restart(Restart::Power);
+    disk.restart(second_restart);
     check_recovery(disk, made, acknowledged)?;
     work(disk, made, &mut acknowledged).map_err(|error| error.to_string())?;
+    disk.restart(Restart::Power);
     check_recovery(disk, made, made.last().unwrap().encoded.size())
 }
 

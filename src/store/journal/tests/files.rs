@@ -15,7 +15,7 @@ use crate::{
 
 use super::{
     super::{Journal, JournalError, JournalReader, publish_checkpoint, published_checkpoint, scan},
-    append_all, check_prefix, origin, small, ten,
+    append_all, check_prefix, expected_entries, make, origin, small, ten,
 };
 
 fn disk() -> Arc<dyn Disk> {
@@ -54,6 +54,27 @@ fn a_journal_on_the_real_disk_gives_back_what_was_appended() {
     let reader = JournalReader::open(home.path()).unwrap();
     check_prefix(&reader, &made, made[9].encoded.size()).unwrap();
     assert_eq!(scan(home.path()).unwrap().filter(Result::is_ok).count(), 10);
+}
+
+/// Written once by the first version, and never again: what a ledger wrote years ago must open.
+#[test]
+fn segments_of_the_first_version_are_read() {
+    let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/journal-v1");
+    let made = make(77, &[1, 2], 200);
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir(home.path().join("journal")).unwrap();
+    for (path, (bytes, _)) in snapshot(&vectors) {
+        let name = path.file_name().unwrap();
+        fs::write(home.path().join("journal").join(name), bytes).unwrap();
+    }
+    let size = made[1].encoded.size();
+    let (journal, recovery) = Journal::open(disk(), home.path(), &origin(), small()).unwrap();
+    assert_eq!((recovery.size, recovery.segments), (size, 2));
+    check_prefix(&journal.reader(), &made, size).unwrap();
+    for (at, expected) in expected_entries(&made).iter().enumerate() {
+        let entry = journal.reader().entry(EntryIndex::new(at as u64)).unwrap();
+        assert_eq!(entry, *expected);
+    }
 }
 
 #[test]

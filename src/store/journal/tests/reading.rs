@@ -55,7 +55,7 @@ fn every_entry_is_found_among_single_entry_batches() {
 #[test]
 fn every_entry_is_found_in_more_segments_than_are_kept_open() {
     let disk = SimDisk::new(22);
-    let (journal, made) = journal_on(&disk, 1, &[1; 151], 10);
+    let (journal, made) = journal_on(&disk, 1, &[1; 157], 10);
     check_entries(&journal.reader(), &made);
     let reader = JournalReader::open_on(shared(&disk), &directory()).unwrap();
     check_entries(&reader, &made);
