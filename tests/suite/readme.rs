@@ -105,7 +105,7 @@ impl Drop for Servers {
 }
 
 /// Runs a line as a shell would in `directory`, with `exhibit` on the path. The server replaces its shell, so that it
-/// can be killed.
+/// can be killed. The README's server is the default one; here it is where a port was free.
 fn shell(line: &str, directory: &Path, port: &str) -> Command {
     let programs = Path::new(env!("CARGO_BIN_EXE_exhibit")).parent().unwrap();
     let path = format!(
@@ -118,9 +118,8 @@ fn shell(line: &str, directory: &Path, port: &str) -> Command {
         .args(["-c", &format!("exec {line}")])
         .current_dir(directory)
         .env("PATH", path)
-        // In place of the default address, where somebody else may listen.
-        .env("EXHIBIT_SERVER", format!("http://127.0.0.1:{port}"))
-        .env("XDG_STATE_HOME", directory);
+        .env("XDG_STATE_HOME", directory)
+        .env("EXHIBIT_SERVER", format!("http://127.0.0.1:{port}"));
     command
 }
 
