@@ -158,3 +158,82 @@ impl SignedCheckpoint {
         &self.note
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::sample::{key, ledger};
+
+    const ROOT: &str = "h8vTSc8GseMKlE90Y83hXr24Z3nLyYasn9zPsz+e6sU=";
+
+    #[test]
+    fn texts_of_another_form_are_refused() {
+        for (text, why) in [
+            ("", "last line does not end"),
+            ("log\n1\n", "no root"),
+            ("log\n", "no size"),
+            (&format!("log\n1\n{ROOT}"), "last line does not end"),
+            (&format!("log\n+1\n{ROOT}\n"), "one form"),
+            (&format!("log\n01\n{ROOT}\n"), "one form"),
+            (&format!("log\n-1\n{ROOT}\n"), "not a decimal"),
+            (&format!("log\n 1\n{ROOT}\n"), "not a decimal"),
+            (&format!("log\n\n{ROOT}\n"), "not a decimal"),
+            (
+                &format!("log\n18446744073709551616\n{ROOT}\n"),
+                "not a decimal",
+            ),
+            (
+                &format!("log\n1\n{}\n", ROOT.trim_end_matches('=')),
+                "not base64",
+            ),
+            (
+                &format!("log\n1\n{}V=\n", ROOT.trim_end_matches("U=")),
+                "not base64",
+            ),
+            (&format!("log\n1\n{ROOT} \n"), "not base64"),
+            ("log\n1\nAAAA\n", "32 bytes"),
+            (&format!("log\n1\n{ROOT}\n\n"), "extension line is empty"),
+            (&format!("log\n1\n{ROOT}\n\nx\n"), "extension line is empty"),
+            (&format!("log\n0\n{ROOT}\n"), "empty ledger"),
+            (&format!("\n1\n{ROOT}\n"), "not a key name"),
+            (&format!("a log\n1\n{ROOT}\n"), "not a key name"),
+            (&format!("a+log\n1\n{ROOT}\n"), "not a key name"),
+        ] {
+            let error = Checkpoint::from_text(text).unwrap_err().to_string();
+            assert!(error.contains(why), "{text:?}: {error}");
+        }
+        let largest = Checkpoint::from_text(&format!("log\n{}\n{ROOT}\n", u64::MAX)).unwrap();
+        assert_eq!(largest.size, TreeSize::new(u64::MAX));
+    }
+
+    #[test]
+    fn extension_lines_are_kept_in_the_note() {
+        let text = format!("{}\n1\n{ROOT}\nsomething else\n", key().verifier().name());
+        let note = key().sign(&text);
+        let read = SignedCheckpoint::open(note.to_string().as_bytes(), key().verifier()).unwrap();
+        assert_eq!(read.note().text(), text);
+        assert_eq!(read.checkpoint().size, TreeSize::new(1));
+    }
+
+    #[test]
+    fn a_checkpoint_of_another_ledger_or_key_is_refused() {
+        let signed = ledger(2).checkpoint.sign(&key());
+        let bytes = signed.note().to_string();
+        let key_of = |name: &str, seed| SigningKey::from_seed(name.parse().unwrap(), &[seed; 32]);
+        let other_ledger = SignedCheckpoint::open(bytes.as_bytes(), key_of("other", 42).verifier());
+        assert!(matches!(
+            other_ledger,
+            Err(CheckpointError::OtherOrigin { .. })
+        ));
+        let name = key().verifier().name().to_string();
+        let other_key = SignedCheckpoint::open(bytes.as_bytes(), key_of(&name, 1).verifier());
+        assert!(matches!(
+            other_key,
+            Err(CheckpointError::Note(NoteError::NotSignedBy(_)))
+        ));
+        // Another ledger's key signs this ledger's name: the note is good, and the checkpoint is not its to make.
+        let foreign = ledger(2).checkpoint.sign(&key_of("other", 42));
+        assert!(foreign.verify(key_of("other", 42).verifier()).is_err());
+        assert!(foreign.verify(key().verifier()).is_err());
+    }
+}

@@ -44,3 +44,111 @@ impl Filter {
                 .is_none_or(|before| entry.recorded_at < before)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::sample;
+
+    #[test]
+    fn a_filter_selects_what_fits_every_field_that_is_given() {
+        let batch = sample::ledger(3);
+        let entry = Entry::decode(&batch.entries[1]).unwrap();
+        let at = |nanos| Some(UnixNanos::new(nanos));
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        let source = "https://ci.example.com";
+        for (filter, selects) in [
+            (Filter::default(), true),
+            (
+                Filter {
+                    sources: texts(&["other", source]),
+                    ..Filter::default()
+                },
+                true,
+            ),
+            (
+                Filter {
+                    sources: texts(&["other"]),
+                    ..Filter::default()
+                },
+                false,
+            ),
+            (
+                Filter {
+                    sources: texts(&["https://ci.example"]),
+                    ..Filter::default()
+                },
+                false,
+            ),
+            (
+                Filter {
+                    event_types: texts(&["exhibit.deployment.v1"]),
+                    ..Filter::default()
+                },
+                true,
+            ),
+            (
+                Filter {
+                    event_types: texts(&["exhibit.change.v1"]),
+                    sources: texts(&[source]),
+                    ..Filter::default()
+                },
+                false,
+            ),
+            (
+                Filter {
+                    subjects: texts(&[""]),
+                    ..Filter::default()
+                },
+                true,
+            ),
+            (
+                Filter {
+                    subjects: texts(&["x"]),
+                    ..Filter::default()
+                },
+                false,
+            ),
+            (
+                Filter {
+                    recorded_from: at(1_000_000_001),
+                    ..Filter::default()
+                },
+                true,
+            ),
+            (
+                Filter {
+                    recorded_from: at(1_000_000_002),
+                    ..Filter::default()
+                },
+                false,
+            ),
+            (
+                Filter {
+                    recorded_before: at(1_000_000_001),
+                    ..Filter::default()
+                },
+                false,
+            ),
+            (
+                Filter {
+                    recorded_before: at(1_000_000_002),
+                    ..Filter::default()
+                },
+                true,
+            ),
+        ] {
+            assert_eq!(filter.selects(&entry), selects, "{filter:?}");
+            assert_eq!(filter.selects_all(), filter == Filter::default());
+        }
+    }
+
+    #[test]
+    fn an_unknown_field_is_refused_rather_than_ignored() {
+        assert!(serde_json::from_str::<Filter>(r#"{"source": ["x"]}"#).is_err());
+        assert_eq!(
+            serde_json::from_str::<Filter>("{}").unwrap(),
+            Filter::default()
+        );
+    }
+}

@@ -166,3 +166,32 @@ impl fmt::Display for Finding {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_has_one_name_everywhere_and_no_two_share_it() {
+        let mut names = Vec::new();
+        for kind in FindingKind::ALL {
+            let json = serde_json::to_value(kind).unwrap();
+            assert_eq!(json, kind.name());
+            assert_eq!(kind.to_string(), kind.name());
+            assert!(!kind.title().is_empty());
+            names.push(kind.name());
+        }
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), FindingKind::ALL.len());
+    }
+
+    #[test]
+    fn a_finding_says_what_where_and_what_should_be_there() {
+        let finding = Finding::at(FindingKind::ChainBroken, EntryIndex::new(7), "a", "b");
+        assert_eq!(
+            finding.in_place("tile/entries/000").to_string(),
+            "chain_broken at entry 7 in tile/entries/000: the chain of entries is broken; expected a, found b"
+        );
+    }
+}

@@ -111,3 +111,36 @@ pub fn count(length: usize) -> u64 {
 pub fn length(count: u64) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_entry_of_a_tree_and_the_tree_of_an_entry_are_inverse() {
+        assert_eq!(TreeSize::EMPTY.last(), None);
+        for index in [0, 1, 255, u64::MAX - 1] {
+            let index = EntryIndex::new(index);
+            assert_eq!(index.tree_size().last(), Some(index));
+            assert!(index.tree_size().contains(index));
+            assert!(!index.tree_size().contains(index.plus(1)));
+        }
+        // No tree is large enough for the last number there is.
+        assert!(
+            !EntryIndex::new(u64::MAX)
+                .tree_size()
+                .contains(EntryIndex::new(u64::MAX))
+        );
+    }
+
+    #[test]
+    fn times_are_written_with_every_nanosecond() {
+        let written = |nanos| UnixNanos::new(nanos).to_rfc3339();
+        assert_eq!(written(0), "1970-01-01T00:00:00.000000000Z");
+        assert_eq!(
+            written(1_790_000_000_001_000_003),
+            "2026-09-21T14:13:20.001000003Z"
+        );
+        assert_eq!(written(u64::MAX), "2554-07-21T23:34:33.709551615Z");
+    }
+}

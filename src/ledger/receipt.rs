@@ -151,3 +151,127 @@ impl fmt::Display for Receipt {
         write!(f, "\n{}", self.checkpoint.note())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::{
+        sample::{key, ledger},
+        tree::{Frontier, prove_inclusion},
+    };
+
+    struct Nodes(Vec<LeafHash>);
+
+    impl crate::ledger::tree::NodeSource for Nodes {
+        type Error = std::convert::Infallible;
+
+        fn node(&self, at: crate::ledger::tree::NodeAt) -> Result<NodeHash, Self::Error> {
+            let mut found = None;
+            let mut tree = Frontier::new();
+            for leaf in &self.0 {
+                tree.push(*leaf, |made, node| {
+                    if made == at {
+                        found = Some(node);
+                    }
+                });
+            }
+            Ok(found.unwrap())
+        }
+    }
+
+    fn receipt(entries: u64, index: u64) -> Receipt {
+        let batch = ledger(entries);
+        let index = EntryIndex::new(index);
+        let at = usize::try_from(index.value()).unwrap();
+        let proof = prove_inclusion(&Nodes(batch.leaves), index, batch.checkpoint.size);
+        Receipt {
+            entry: batch.entries[at].clone(),
+            index,
+            proof: proof.unwrap().unwrap(),
+            checkpoint: batch.checkpoint.sign(&key()),
+        }
+    }
+
+    #[test]
+    fn receipts_verify_from_the_first_entry_on() {
+        for (entries, index) in [(1, 0), (2, 0), (2, 1), (3, 2), (9, 4), (9, 8)] {
+            let receipt = receipt(entries, index);
+            let read = Receipt::parse(receipt.to_string().as_bytes()).unwrap();
+            assert_eq!(read, receipt);
+            assert_eq!(read.verify(key().verifier()).unwrap().index, receipt.index);
+        }
+        assert!(receipt(1, 0).proof.is_empty());
+    }
+
+    #[test]
+    fn a_receipt_for_another_entry_is_refused() {
+        let (mine, other) = (receipt(9, 4), receipt(9, 5));
+        let verify = |receipt: Receipt| receipt.verify(key().verifier()).map(drop);
+        let swapped = Receipt {
+            entry: other.entry.clone(),
+            ..mine.clone()
+        };
+        assert!(matches!(
+            verify(swapped),
+            Err(ReceiptError::OtherEntry { .. })
+        ));
+        let renamed = Receipt {
+            entry: other.entry,
+            index: other.index,
+            ..mine.clone()
+        };
+        assert!(matches!(verify(renamed), Err(ReceiptError::ProofFails(_))));
+        let other_proof = Receipt {
+            proof: other.proof,
+            ..mine.clone()
+        };
+        assert!(matches!(
+            verify(other_proof),
+            Err(ReceiptError::ProofFails(_))
+        ));
+        let other_size = Receipt {
+            checkpoint: receipt(8, 4).checkpoint,
+            ..mine.clone()
+        };
+        assert!(matches!(
+            verify(other_size),
+            Err(ReceiptError::ProofFails(_))
+        ));
+        let not_an_entry = Receipt {
+            entry: vec![2],
+            ..mine
+        };
+        assert!(matches!(verify(not_an_entry), Err(ReceiptError::Entry(_))));
+    }
+
+    #[test]
+    fn texts_of_another_form_are_refused() {
+        let good = receipt(3, 2).to_string();
+        let hash = "h8vTSc8GseMKlE90Y83hXr24Z3nLyYasn9zPsz+e6sU=";
+        let proof_of = |hashes: usize| {
+            good.replace(
+                "index 2\n",
+                &format!("index 2\n{}", format!("{hash}\n").repeat(hashes)),
+            )
+        };
+        assert!(Receipt::parse(proof_of(63).as_bytes()).is_ok());
+        for (text, why) in [
+            (good.replace("@v1", "@v2"), "first line"),
+            (good.replace("extra ", "Extra "), "no `extra` line"),
+            (good.replace("extra ", "extra  "), "not base64"),
+            (good.replace("index 2", "index 02"), "one form"),
+            (good.replace("index 2", "index +2"), "one form"),
+            (good.replace("index 2", "index two"), "not a decimal"),
+            (good.replace("index 2\n", ""), "no `index` line"),
+            (good.replace("index 2\n", "index 2\nAAAA\n"), "not a hash"),
+            (proof_of(64), "over 64"),
+            (good.replace("\n\nledger", "\nledger"), "not a hash"),
+            (good.replace('\n', "\r\n"), "blank line"),
+            (format!("{good}\n"), "signature block"),
+        ] {
+            assert_ne!(text, good);
+            let error = Receipt::parse(text.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(why), "{text}: {error}");
+        }
+    }
+}
