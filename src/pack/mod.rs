@@ -9,6 +9,8 @@
 
 mod container;
 pub mod derived;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod manifest;
 mod pipeline;
 pub mod read;

@@ -4,9 +4,10 @@
 //! apostrophe in front here, as does text that begins with one, a tab or a line break, so that what the cell says can
 //! be told. The exact text stands in the entry and in `events.jsonl`.
 
-use std::io::Write;
-
-use super::moment::Moments;
+use super::{
+    moment::Moments,
+    text::{hex, number},
+};
 use crate::ledger::{entry::Entry, hash::LeafHash, payload::Part, position::count};
 
 /// The first line of `events.csv`.
@@ -47,10 +48,7 @@ impl CsvRows {
             cell(text, out);
         }
         for hash in [entry.commitment.as_bytes(), leaf.as_bytes()] {
-            let mut digits = [0; 64];
-            if hex::encode_to_slice(hash, &mut digits).is_ok() {
-                out.extend_from_slice(&digits);
-            }
+            hex(hash, out);
             out.push(b',');
         }
         let withheld = count(
@@ -68,9 +66,17 @@ impl CsvRows {
 
 /// One text cell and its comma.
 fn cell(text: &str, out: &mut Vec<u8>) {
-    let formula = text.starts_with(['=', '+', '-', '@', '\'', '\t', '\r', '\n']);
-    let quoted =
-        text.contains([',', '"', '\r', '\n']) || text.starts_with(' ') || text.ends_with(' ');
+    let bytes = text.as_bytes();
+    let formula = bytes
+        .first()
+        .is_some_and(|first| b"=+-@'\t\r\n".contains(first));
+    let special = |byte: &u8| matches!(byte, b',' | b'"' | b'\r' | b'\n');
+    let quoted = bytes.iter().any(special) || bytes.starts_with(b" ") || bytes.ends_with(b" ");
+    if !quoted && !formula {
+        out.extend_from_slice(bytes);
+        out.push(b',');
+        return;
+    }
     if quoted {
         out.push(b'"');
     }
@@ -87,11 +93,6 @@ fn cell(text: &str, out: &mut Vec<u8>) {
         out.push(b'"');
     }
     out.push(b',');
-}
-
-fn number(number: u64, out: &mut Vec<u8>) {
-    // Writing to memory can't fail.
-    let _ = write!(out, "{number}");
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! `events.jsonl`: a line an entry, with its hashes and its payload as far as it is disclosed.
 
-use std::io::Write;
-
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde::de::IgnoredAny;
 
-use super::moment::Moments;
+use super::{
+    moment::Moments,
+    text::{hex, json_string as string, number},
+};
 use crate::ledger::{
     entry::Entry,
     hash::LeafHash,
@@ -137,21 +138,4 @@ fn hash(name: &str, bytes: &[u8; 32], out: &mut Vec<u8>) {
     out.push(b'"');
     hex(bytes, out);
     out.push(b'"');
-}
-
-fn hex(bytes: &[u8; 32], out: &mut Vec<u8>) {
-    let mut digits = [0; 64];
-    if hex::encode_to_slice(bytes, &mut digits).is_ok() {
-        out.extend_from_slice(&digits);
-    }
-}
-
-fn number(number: u64, out: &mut Vec<u8>) {
-    // Writing to memory can't fail.
-    let _ = write!(out, "{number}");
-}
-
-fn string(text: &str, out: &mut Vec<u8>) {
-    // Writing a string to memory can't fail.
-    let _ = serde_json::to_writer(out, text);
 }

@@ -6,6 +6,7 @@
 mod csv;
 mod jsonl;
 mod moment;
+mod text;
 
 pub use csv::{CSV_HEADER, CsvRows};
 pub use jsonl::JsonLines;

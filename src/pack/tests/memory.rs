@@ -65,15 +65,6 @@ impl MemoryLedger {
     pub(super) fn request(&self) -> PackRequest {
         PackRequest::full(self.checkpoint.clone(), self.key().clone())
     }
-
-    /// The checkpoint this ledger signed when it had this many entries.
-    pub(super) fn checkpoint_at(&self, size: usize) -> SignedCheckpoint {
-        let mut state = State::new(self.key().name().clone());
-        for entry in &self.entries[..size] {
-            state.replay(entry).unwrap();
-        }
-        state.checkpoint().sign(&self.key)
-    }
 }
 
 impl PackSource for MemoryLedger {
@@ -155,7 +146,11 @@ pub(super) fn event(number: usize) -> NewEvent {
         event_id: format!("run-{number}"),
         subject: ["service/payments@production", "=1+1", "a,b"][number % 3].to_owned(),
         producer: "spiffe://example/pipeline".to_owned(),
-        occurred_at: UnixNanos::new(if number % 2 == 0 { 0 } else { NOW.value() - 5 }),
+        occurred_at: UnixNanos::new(if number.is_multiple_of(2) {
+            0
+        } else {
+            NOW.value() - 5
+        }),
         source_sequence: (number / 4 + 1) as u64,
         parts,
     }

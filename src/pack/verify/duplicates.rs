@@ -102,7 +102,8 @@ impl Duplicates {
         let Some(mut file) = self.file else {
             return Ok(());
         };
-        let step = (MERGE_BYTES / RECORD_BYTES / self.runs.len().max(1)).max(16);
+        let records = MERGE_BYTES / RECORD_BYTES;
+        let step = records.checked_div(self.runs.len()).unwrap_or(0).max(16);
         let mut at = 0;
         let mut runs = Vec::with_capacity(self.runs.len());
         for records in self.runs {

@@ -25,6 +25,8 @@ use crate::{
 pub(super) struct Found<'a> {
     pub(super) files: &'a dyn PackFiles,
     pub(super) signed: Option<&'a SignedCheckpoint>,
+    /// BLAKE3 of the zip before its manifest, where there is a zip.
+    pub(super) container: Result<Option<blake3::Hash>, FileError>,
     pub(super) report: &'a Report,
     pub(super) recorded: Option<(UnixNanos, UnixNanos)>,
     pub(super) jsonl: Option<FileDigest>,
@@ -36,7 +38,7 @@ pub(super) struct Found<'a> {
 /// What in the manifest is not so.
 pub(super) fn compare_manifest(
     manifest: &Manifest,
-    found: &Found<'_>,
+    found: Found<'_>,
 ) -> Result<Vec<Finding>, VerifyError> {
     let mut findings = Vec::new();
     let mut differ = |field: &str, expected: String, said: String| {
@@ -101,7 +103,7 @@ fn text(value: &impl serde::Serialize) -> String {
 }
 
 /// Compares the digests of the files, and that of the container.
-fn compare_files(manifest: &Manifest, found: &Found<'_>) -> Result<Vec<Finding>, VerifyError> {
+fn compare_files(manifest: &Manifest, found: Found<'_>) -> Result<Vec<Finding>, VerifyError> {
     let mut findings = Vec::new();
     let mismatch = |place: &str, expected: String, found: String| {
         Finding::new(FindingKind::ManifestMismatch, expected, found).in_place(place)
@@ -132,7 +134,7 @@ fn compare_files(manifest: &Manifest, found: &Found<'_>) -> Result<Vec<Finding>,
             findings.push(mismatch(path, text(digest), text(&there)));
         }
     }
-    match found.files.digest_before(MANIFEST) {
+    match found.container {
         Ok(Some(digest)) if digest.as_bytes() != manifest.container.as_bytes() => {
             let finding = Finding::new(
                 FindingKind::ContainerDamaged,

@@ -69,7 +69,7 @@ impl<'a> Ordered<'a> {
         if let Some(signed) = signed {
             kept.watch(signed.size);
         }
-        let read = move |id| tile_of(files, id);
+        let read: ReadTile<'a> = Box::new(move |id| tile_of(files, id));
         let mut csv = Listing::open(EVENTS_CSV, files.stream(EVENTS_CSV));
         csv.follow(&super::listing::Lines {
             text: crate::pack::derived::CSV_HEADER.as_bytes().to_vec(),
@@ -82,9 +82,7 @@ impl<'a> Ordered<'a> {
             sequences: Sequences::default(),
             duplicates: Duplicates::new(options.temporary.as_deref()),
             kept,
-            signed: signed.map(|signed| {
-                SignedTree::open(signed.size, signed.root, Box::new(read) as ReadTile<'a>)
-            }),
+            signed: signed.map(|signed| SignedTree::open(signed.size, signed.root, read)),
             upper: signed
                 .filter(|signed| *bundles == (0..signed.size.value().div_ceil(TILE_WIDTH)))
                 .map(|_| UpperTiles::default()),
@@ -184,11 +182,8 @@ impl<'a> Ordered<'a> {
         });
         let found = tile.tile_root.or(hashes.first().copied());
         match vouched {
-            Some(Ok(root)) if Some(root) == found => {
-                if !same {
-                    self.blame_entries(hashes, report);
-                }
-            }
+            Some(Ok(root)) if Some(root) == found && same => {}
+            Some(Ok(root)) if Some(root) == found => self.blame_entries(hashes, report),
             Some(Ok(root)) if same => {
                 let (first, found) = (
                     report.first,

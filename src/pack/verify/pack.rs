@@ -23,7 +23,9 @@ use crate::{
     pack::{
         manifest::{CHECKPOINT, MANIFEST, Manifest},
         pipeline,
-        read::{CHECKPOINT_BYTES_MAX, FolderFiles, MANIFEST_BYTES_MAX, PackFiles, ZipFiles},
+        read::{
+            CHECKPOINT_BYTES_MAX, FileError, FolderFiles, MANIFEST_BYTES_MAX, PackFiles, ZipFiles,
+        },
         report::{IndexRange, REPORT_FORMAT, Report, Subject, Verdict},
         tiles::{TileProblem, other_tiles},
     },
@@ -92,19 +94,21 @@ pub(super) fn verify_files(
     }
     ordered.findings = findings;
     check_upper_tiles(files, &mut ordered, bundles.clone(), proving);
-    run(files, &layout, size, &mut ordered, progress)?;
+    let (ran, container) = rayon::join(
+        || run(files, &layout, size, &mut ordered, progress),
+        || files.digest_before(MANIFEST),
+    );
+    ran?;
     ordered.settle()?;
     check_extent(&layout, checkpoint, manifest.as_ref(), &mut ordered);
     ordered.settle_places();
     check_root(&mut ordered, &bundles, checkpoint, &mut report);
-    finish(
-        files,
-        ordered,
-        bundles,
-        signed.as_ref(),
-        manifest.as_ref(),
-        &mut report,
-    )?;
+    let said = Said {
+        signed: signed.as_ref(),
+        manifest: manifest.as_ref(),
+        container,
+    };
+    finish(files, ordered, &bundles, said, &mut report)?;
     Ok(report)
 }
 
@@ -368,14 +372,25 @@ fn check_root(
     }
 }
 
+/// What the pack says of itself, and what its container really is.
+struct Said<'a> {
+    signed: Option<&'a SignedCheckpoint>,
+    manifest: Option<&'a Manifest>,
+    container: Result<Option<blake3::Hash>, FileError>,
+}
+
 fn finish(
     files: &dyn PackFiles,
     mut ordered: Ordered<'_>,
-    bundles: Range<u64>,
-    signed: Option<&SignedCheckpoint>,
-    manifest: Option<&Manifest>,
+    bundles: &Range<u64>,
+    said: Said<'_>,
     report: &mut Report,
 ) -> Result<(), VerifyError> {
+    let Said {
+        signed,
+        manifest,
+        container,
+    } = said;
     let range = IndexRange {
         start: EntryIndex::new(bundles.start.saturating_mul(TILE_WIDTH)),
         end: ordered.check.expected(),
@@ -419,13 +434,14 @@ fn finish(
         let found = super::manifest::Found {
             files,
             signed,
+            container,
             report,
             recorded: ordered.recorded,
             jsonl,
             csv,
             whole: findings.total == 0,
         };
-        findings.extend(compare_manifest(manifest, &found)?);
+        findings.extend(compare_manifest(manifest, found)?);
     }
     findings.sort();
     report.findings = findings;

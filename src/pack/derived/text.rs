@@ -1,0 +1,73 @@
+//! Numbers, hashes and JSON strings as text, quickly: a listing is made again whenever it is verified.
+
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+/// Appends a number in decimal.
+pub(super) fn number(mut number: u64, out: &mut Vec<u8>) {
+    let mut digits = [b'0'; 20];
+    let mut used = 0usize;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' | u8::try_from(number % 10).unwrap_or(0);
+        number /= 10;
+        used = used.saturating_add(1);
+        if number == 0 {
+            break;
+        }
+    }
+    let from = digits.len().saturating_sub(used);
+    out.extend_from_slice(digits.get(from..).unwrap_or_default());
+}
+
+/// Appends a hash in hexadecimal.
+pub(super) fn hex(bytes: &[u8; 32], out: &mut Vec<u8>) {
+    let mut text = [0; 64];
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0');
+    for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+        *pair = [digit(byte >> 4), digit(byte & 0xf)];
+    }
+    out.extend_from_slice(&text);
+}
+
+/// Appends a string as JSON has it.
+pub(super) fn json_string(text: &str, out: &mut Vec<u8>) {
+    let escaped = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+    if text.as_bytes().iter().any(escaped) {
+        // Writing a string to memory can't fail.
+        let _ = serde_json::to_writer(out, text);
+    } else {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn text_is_what_the_libraries_make(value in any::<u64>(), bytes in any::<[u8; 32]>(), text in any::<String>()) {
+            let mut out = Vec::new();
+            number(value, &mut out);
+            prop_assert_eq!(std::str::from_utf8(&out).unwrap(), value.to_string());
+            out.clear();
+            super::hex(&bytes, &mut out);
+            prop_assert_eq!(std::str::from_utf8(&out).unwrap(), hex::encode(bytes));
+            out.clear();
+            json_string(&text, &mut out);
+            prop_assert_eq!(std::str::from_utf8(&out).unwrap(), serde_json::to_string(&text).unwrap());
+        }
+    }
+
+    #[test]
+    fn zero_and_the_largest_number_are_written_whole() {
+        for value in [0, 9, 10, u64::MAX] {
+            let mut out = Vec::new();
+            number(value, &mut out);
+            assert_eq!(out, value.to_string().into_bytes());
+        }
+    }
+}
