@@ -80,10 +80,7 @@ impl Session {
             .map_err(|error| CliError::failed("can't start the network client").because(error))?;
         let client = runtime
             .block_on(connect(&url.0, &ClientOptions::default()))
-            .map_err(|source| {
-                let url = url.clone();
-                CliError::Server(Box::new(ServerError::Unreachable { url, source }))
-            })?;
+            .map_err(|error| CliError::Server(Box::new(ServerError::unreachable(url, error))))?;
         Ok(Self {
             runtime,
             client,

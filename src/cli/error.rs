@@ -50,6 +50,7 @@ pub(super) enum CliError {
     #[error(transparent)]
     Server(Box<super::status::ServerError>),
     /// What was checked does not hold: a verdict, where no report can be given.
+    #[cfg(feature = "server")]
     #[error("{what}")]
     Untrusted {
         /// What does not hold.
@@ -152,7 +153,9 @@ impl CliError {
     fn help(&self) -> Option<String> {
         match self {
             Self::Usage { help, .. } => Some(help.clone()),
-            Self::Exists { help, .. } | Self::Untrusted { help, .. } => Some((*help).to_owned()),
+            Self::Exists { help, .. } => Some((*help).to_owned()),
+            #[cfg(feature = "server")]
+            Self::Untrusted { help, .. } => Some((*help).to_owned()),
             Self::Failed { help, .. } => help.clone(),
             #[cfg(feature = "server")]
             Self::Server(error) => error.help(),

@@ -46,6 +46,7 @@ impl From<&CliError> for Exit {
     fn from(error: &CliError) -> Self {
         match error {
             CliError::Usage { .. } => Self::Usage,
+            #[cfg(feature = "server")]
             CliError::Untrusted { .. } => Self::Negative,
             CliError::OutputClosed => Self::Done,
             _ => Self::Failed,

@@ -162,7 +162,10 @@ pub fn reference() -> String {
 }
 
 fn definition() -> clap::Command {
-    Cli::command()
+    let mut definition = Cli::command();
+    // Otherwise clap panics where one of its arguments is printed.
+    definition.build();
+    definition
 }
 
 fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> {

@@ -46,16 +46,19 @@ struct Versioned {
 pub(super) struct Output {
     format: Format,
     out: Box<dyn Write>,
+    in_colour: bool,
 }
 
 impl Output {
     /// Prints to the standard output of the process.
     pub(super) fn new(format: Format) -> Self {
-        let out: Box<dyn Write> = match format {
-            Format::Text => Box::new(anstream::stdout().lock()),
-            Format::Json | Format::Markdown => Box::new(io::stdout().lock()),
-        };
-        Self { format, out }
+        let stdout = io::stdout();
+        let colours = anstream::AutoStream::choice(&stdout);
+        Self {
+            format,
+            in_colour: colours != anstream::ColorChoice::Never,
+            out: Box::new(stdout.lock()),
+        }
     }
 
     /// The format that was asked for.
@@ -81,6 +84,9 @@ impl Output {
             Format::Json => json_text(result, pretty).map(|text| bytes = text.into_bytes()),
         }
         .map_err(CliError::Output)?;
+        if !self.in_colour {
+            bytes = anstream::adapter::strip_bytes(&bytes).into_vec();
+        }
         self.write(&bytes)
     }
 

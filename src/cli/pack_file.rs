@@ -45,6 +45,7 @@ impl NewFile {
     }
 
     /// Where it will stand.
+    #[cfg(feature = "server")]
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

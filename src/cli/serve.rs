@@ -6,10 +6,9 @@ use std::{
     path::PathBuf,
 };
 
-use tokio::{
-    net::TcpListener,
-    signal::unix::{Signal, SignalKind, signal},
-};
+use tokio::net::TcpListener;
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::{
@@ -187,11 +186,13 @@ fn no_signals(error: io::Error) -> CliError {
 }
 
 /// SIGINT and SIGTERM.
+#[cfg(unix)]
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
 }
 
+#[cfg(unix)]
 impl Signals {
     fn listen() -> io::Result<Self> {
         Ok(Self {
@@ -204,6 +205,23 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// Ctrl-C, where there are no signals.
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Errors of the server, in words: what it said, which fields it means, and the way out.
 
-use std::{fmt::Write as _, time::Duration};
+use std::{error::Error, fmt::Write as _, time::Duration};
 
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
@@ -17,7 +17,7 @@ pub(super) enum ServerError {
         /// Where.
         url: ServerUrl,
         /// Why.
-        source: ConnectError,
+        source: Box<dyn Error + Send + Sync>,
     },
     /// The server answered, and the answer is no; or the connection broke.
     #[error("{url} says {}: {}", code_name(status.code()), status.message())]
@@ -30,6 +30,17 @@ pub(super) enum ServerError {
 }
 
 impl ServerError {
+    /// A connection that did not come about.
+    pub(super) fn unreachable(url: &ServerUrl, error: ConnectError) -> Self {
+        let source: Box<dyn Error + Send + Sync> = match error {
+            // What it says beside its cause stands in this error's own words.
+            ConnectError::Unreachable { error, .. } => error.into(),
+            address @ ConnectError::Address { .. } => address.into(),
+        };
+        let url = url.clone();
+        Self::Unreachable { url, source }
+    }
+
     /// The fields the server objects to, one a line, and its reason code.
     pub(super) fn details(&self) -> Vec<String> {
         let Self::Refused { status, .. } = self else {

@@ -1,6 +1,6 @@
 //! Wrong command lines, and the reference that is made of the right ones.
 
-use std::{fmt::Write as _, process::ExitCode};
+use std::{ffi::OsString, fmt::Write as _, process::ExitCode};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
@@ -31,20 +31,23 @@ pub(super) fn refuse(error: clap::Error, definition: &clap::Command) -> ExitCode
         );
     }
     if error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        say("help", format!("{} --help", command_of(text)));
+        let command = command_of(std::env::args_os().skip(1), definition);
+        say("help", format!("{command} --help"));
     }
     ExitCode::from(Exit::Usage.code())
 }
 
-/// The command that was meant, from the usage that clap prints with an error.
-fn command_of(text: &str) -> String {
-    let plain = anstream::adapter::strip_str(text).to_string();
-    let usage = plain.lines().find_map(|line| line.strip_prefix("Usage: "));
-    let words = usage.unwrap_or("exhibit").split(' ');
-    let command: Vec<&str> = words
-        .take_while(|word| word.starts_with(|c: char| c.is_ascii_lowercase()))
-        .collect();
-    command.join(" ")
+/// The command that was meant.
+fn command_of(arguments: impl Iterator<Item = OsString>, definition: &clap::Command) -> String {
+    let mut command = definition;
+    let mut words = vec![definition.get_name()];
+    for argument in arguments {
+        if let Some(subcommand) = command.find_subcommand(&argument) {
+            command = subcommand;
+            words.push(subcommand.get_name());
+        }
+    }
+    words.join(" ")
 }
 
 /// The environment variable that the refused value came from: clap names only the flag.

@@ -329,7 +329,7 @@ fn a_second_server_is_kept_out() {
     ]);
     assert_eq!(second.status.code(), Some(3));
     let said = String::from_utf8(second.stderr).unwrap();
-    assert!(said.contains("another process"), "{said}");
+    assert!(said.contains("another `exhibit serve`"), "{said}");
     assert!(first.stop().success());
     let third = Server::start(&directory);
     assert!(third.id() > 0);

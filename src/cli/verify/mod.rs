@@ -48,11 +48,7 @@ impl Verify {
         let options = self.kept()?;
         let target = Target::find(&self.target)?;
         let mut trust = Trust::decide(self.vkey, &target)?;
-        let mut report = check(&target, trust.key(), &options)?;
-        if let Target::Fetched { .. } = target {
-            // The temporary file's name means nothing to anybody.
-            report.path = Some(self.target);
-        }
+        let report = check(&target, trust.key(), &options)?;
         trust.remember(&report)?;
         output.print(&Shown {
             report: &report,
@@ -110,9 +106,13 @@ fn check(target: &Target, key: &VerifierKey, options: &VerifyOptions) -> Result<
             })
         }
         #[cfg(feature = "server")]
-        Target::Fetched { file, .. } => verify_pack(file.path(), key, options, &step),
-        #[cfg(not(feature = "server"))]
-        Target::Fetched {} => return Err(CliError::failed("this build has no network")),
+        Target::Fetched { url, file } => {
+            // The temporary file's name means nothing to anybody.
+            verify_pack(file.path(), key, options, &step).map(|report| Report {
+                path: Some(url.to_string()),
+                ..report
+            })
+        }
     };
     report.map_err(unverifiable)
 }

@@ -71,16 +71,12 @@ impl Shown<'_> {
         let report = self.report;
         let mut fields = Vec::new();
         if let (Some(range), Some(size)) = (report.range, report.size) {
-            let all = range.start.value() == 0 && range.end.value() == size.value();
-            let entries = if all {
-                format!("all {}", grouped(size.value()))
-            } else {
-                format!(
-                    "{} to {} of {}",
-                    range.start,
-                    last(range.end.value()),
-                    grouped(size.value())
-                )
+            let total = grouped(size.value());
+            let last = range.end.value().saturating_sub(1);
+            let entries = match range.start.value() {
+                0 if range.end.value() == size.value() => format!("all {total}"),
+                first if first == last => format!("number {first}, of {total}"),
+                first => format!("{first} to {last}, of {total}"),
             };
             fields.push(("entries", entries));
         }
@@ -91,7 +87,7 @@ impl Shown<'_> {
             fields.push(("root", root.to_string()));
         }
         fields.push(("key", report.key.clone()));
-        fields.push(("key is", self.trust.words().to_owned()));
+        fields.push(("trust", self.trust.words().to_owned()));
         fields
     }
 
@@ -121,8 +117,8 @@ impl Shown<'_> {
         let mut lines = Vec::new();
         if sources.counting > 0 {
             lines.push(format!(
-                "{} their events: {} missing, {} repeated, {} late",
-                counted(sources.counting, "source counts", "sources count"),
+                "{} events: {} missing, {} repeated, {} late",
+                counted(sources.counting, "source counts its", "sources count their"),
                 sources.missing,
                 sources.repeated,
                 sources.late
@@ -263,10 +259,4 @@ fn parts(finding: &Finding) -> (String, Vec<(&'static str, String)>) {
         ("advice", advice(finding.kind).to_owned()),
     ];
     (head, values)
-}
-
-/// The last entry of a range that ends before this index.
-fn last(end: u64) -> String {
-    end.checked_sub(1)
-        .map_or_else(|| "-".to_owned(), |last| last.to_string())
 }

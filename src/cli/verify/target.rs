@@ -38,12 +38,11 @@ pub(super) enum Target {
     /// A pack that a running server made of its whole ledger.
     #[cfg(feature = "server")]
     Fetched {
-        /// Where it is until the program ends.
+        /// The server.
+        url: ServerUrl,
+        /// Where the pack is until the program ends.
         file: TemporaryFile,
     },
-    /// Not in this build.
-    #[cfg(not(feature = "server"))]
-    Fetched {},
 }
 
 impl Target {
@@ -88,8 +87,6 @@ impl Target {
             }
             #[cfg(feature = "server")]
             Self::Fetched { file, .. } => key_in_pack(file.path()),
-            #[cfg(not(feature = "server"))]
-            Self::Fetched {} => None,
         };
         Claims {
             origin: key.as_ref().map(|key| key.name().clone()),
@@ -155,7 +152,7 @@ fn fetch(named: &str) -> Result<Target, CliError> {
     let path = file.path().to_owned();
     let whole = crate::service::proto::ExportPackRequest::default();
     export::receive(&url, whole, &path, file.file())?;
-    Ok(Target::Fetched { file })
+    Ok(Target::Fetched { url, file })
 }
 
 #[cfg(not(feature = "server"))]

@@ -72,9 +72,9 @@ impl Trust {
     /// Where it comes from, in words.
     pub(super) const fn words(&self) -> &'static str {
         match self {
-            Self::Given(_) => "given",
-            Self::Remembered(_) => "remembered from its first use",
-            Self::FirstUse(..) => "NOT VOUCHED FOR: it came with what was verified",
+            Self::Given(_) => "the key was given",
+            Self::Remembered(_) => "the key was remembered from its first use",
+            Self::FirstUse(..) => "NONE YET: the key came with what was verified",
         }
     }
 

@@ -15,7 +15,8 @@ use super::{
 use crate::{
     ledger::finding::FindingKind,
     pack::{
-        Report, Verdict, VerifyOptions, fuzz_pack,
+        Report, Verdict, VerifyOptions,
+        fuzz::fuzz_pack,
         manifest::{CHECKPOINT, Manifest},
         read::{FileError, PackFiles, ZipFiles},
         verify_pack,

@@ -85,30 +85,3 @@ pub fn verify_data_directory(
 pub fn verify_receipt(bytes: &[u8], key: &VerifierKey) -> Result<Report, VerifyError> {
     Ok(receipt::verify(bytes, key))
 }
-
-/// The body of [`super::fuzz_pack`].
-pub(super) fn fuzz(bytes: &[u8]) {
-    let key = crate::ledger::note::SigningKey::from_seed(
-        match "fuzz.example.com".parse() {
-            Ok(name) => name,
-            Err(_) => return,
-        },
-        &[0; 32],
-    );
-    let zip = tempfile::tempfile().and_then(|mut file| {
-        std::io::Write::write_all(&mut file, bytes)?;
-        super::read::ZipFiles::open(file)
-    });
-    let Ok(Some(files)) = zip else { return };
-    let findings = crate::ledger::verify::Findings::default();
-    let report = pack::verify_files(
-        &files,
-        findings,
-        key.verifier(),
-        &VerifyOptions::default(),
-        &|_, _| {},
-    );
-    // Nobody signed anything with this key.
-    let verified = report.is_ok_and(|report| report.verdict == super::Verdict::Verified);
-    assert!(!verified, "a pack that nobody signed verifies");
-}

@@ -2,6 +2,7 @@
 
 #![allow(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
+mod crash;
 mod disk;
 mod faults;
 mod home;

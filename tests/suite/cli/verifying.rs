@@ -1,0 +1,210 @@
+//! Reading, exporting and verifying: what holds, what does not, and which key is trusted.
+
+use std::{fs, path::Path, process::Stdio};
+
+use serde_json::Value;
+
+use super::{DIGEST, Done, Home, ORIGIN, SOURCE, lines};
+use crate::process::{Server, init};
+
+#[test]
+fn what_is_recorded_can_be_read_proven_exported_and_verified() {
+    let home = Home::new();
+    let (receipt, pack, vkey) = (home.path("receipt"), home.path("pack.zip"), home.vkey());
+    let artifact = format!("payments@{DIGEST},version=1.4.2");
+    home.deploy(&[
+        "--event-id",
+        "run-7",
+        "--artifact",
+        &artifact,
+        "--receipt",
+        &receipt,
+        "--vkey",
+        &vkey,
+        "--deployer-kind",
+        "bot",
+        "--comment",
+        "as planned",
+        "--occurred-at",
+        "2026-11-22T09:30:00+01:00",
+    ])
+    .is(0, &["recorded", "run-7", "tree size    1"]);
+    home.deploy_all(&["run-8", "run-9"]);
+
+    let entry = home.json(&["show", "--source", SOURCE, "--event-id", "run-7"]);
+    assert_eq!(entry["format"], "exhibit-entry/1");
+    assert_eq!(entry["subject"], "service/payments@production");
+    assert_eq!(entry["occurred_at"], "2026-11-22T08:30:00.000000000Z");
+    assert_eq!(entry["parts"][1]["content"], "as planned");
+    let body = home.run(&["show", "0", "--part", "body"]).is(0, &[]);
+    let body: Value = serde_json::from_str(&body.stdout).unwrap();
+    assert_eq!(body["artifacts"][0]["version"], "1.4.2");
+
+    let listed = home.run(&["list", "--format", "json", "--start", "1", "--limit", "1"]);
+    let listed: Vec<Value> = lines(&listed.stdout);
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0]["event_id"], "run-8");
+    let dir = home.ledger.to_str().unwrap();
+    let on_disk = home
+        .run(&["list", "--format", "json", "--dir", dir])
+        .is(0, &[]);
+    let served = home.run(&["list", "--format", "json"]).is(0, &[]);
+    assert_eq!(on_disk.stdout, served.stdout);
+    let events = ["--source", SOURCE, "--event-id", "run-9"];
+    let one = home.json(&[&["show", "--dir", dir], &events[..]].concat());
+    assert_eq!(one["index"], 2);
+
+    let checkpoint = home.run(&["checkpoint", "--vkey", &vkey]).is(0, &[ORIGIN]);
+    fs::write(home.path("checkpoint"), checkpoint.stdout).unwrap();
+    home.run(&["export", "--out", &pack]).is(0, &["exported"]);
+    let local = home.path("local.zip");
+    home.run(&["export", "--dir", dir, "--out", &local])
+        .is(0, &["exported"]);
+    assert_eq!(fs::read(&pack).unwrap(), fs::read(&local).unwrap());
+
+    let kept = home.path("checkpoint");
+    let url = home.server.url();
+    for target in [pack.as_str(), dir, &url] {
+        let arguments = [
+            "verify",
+            target,
+            "--vkey",
+            &vkey,
+            "--receipt",
+            &receipt,
+            "--checkpoint",
+            &kept,
+        ];
+        let report = home.json(&arguments);
+        assert_eq!(report["format"], "exhibit-report/1");
+        assert_eq!(report["verdict"], "verified");
+        assert_eq!(report["counts"]["entries"], 3);
+        assert_eq!(report["more"]["receipts"], 1);
+        assert_eq!(report["more"]["trusted_checkpoints"], 1);
+        assert_eq!(report["path"], target);
+    }
+    home.run(&["verify", &receipt, "--vkey", &vkey])
+        .is(0, &["VERIFIED  receipt"]);
+    assert_eq!(home.server.stop().code(), Some(0));
+}
+
+#[test]
+fn a_range_of_a_data_directory_is_exported_as_by_the_server() {
+    let home = Home::new();
+    let json = home.path("event.json");
+    fs::write(&json, "{}").unwrap();
+    for number in 0..300 {
+        let id = number.to_string();
+        let event = [
+            "record",
+            "event",
+            "--type",
+            "com.example.tick",
+            "--source",
+            SOURCE,
+        ];
+        home.run(&[&event[..], &["--event-id", &id, "--json", &json]].concat())
+            .is(0, &[]);
+    }
+    let (served, local) = (home.path("served.zip"), home.path("local.zip"));
+    let range = ["--start", "270", "--end", "280"];
+    let dir = home.ledger.to_str().unwrap();
+    home.run(&[&["export", "--out", &served], &range[..]].concat())
+        .is(0, &[]);
+    home.run(&[&["export", "--dir", dir, "--out", &local], &range[..]].concat())
+        .is(0, &[]);
+    assert_eq!(fs::read(&served).unwrap(), fs::read(&local).unwrap());
+    home.run(&["verify", &local, "--vkey", &home.vkey()])
+        .is(0, &["VERIFIED", "of 300"]);
+}
+
+#[test]
+fn an_altered_pack_does_not_verify_and_an_empty_ledger_is_nothing() {
+    let home = Home::new();
+    let (pack, vkey) = (home.path("pack.zip"), home.vkey());
+    let dir = home.ledger.to_str().unwrap();
+    home.run(&["verify", dir, "--vkey", &vkey])
+        .is(4, &["INCOMPLETE"]);
+    home.deploy_all(&["run-1", "run-2"]);
+    home.run(&["export", "--out", &pack]).is(0, &[]);
+    let mut bytes = fs::read(&pack).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&pack, bytes).unwrap();
+    let done = home
+        .run(&["verify", &pack, "--vkey", &vkey])
+        .is(1, &["DOES NOT VERIFY", "advice"]);
+    assert!(done.stdout.starts_with("DOES NOT VERIFY"));
+    let done = home
+        .run(&["verify", &pack, "--vkey", &vkey, "--format", "json"])
+        .is(1, &[]);
+    let report: Value = serde_json::from_str(&done.stdout).unwrap();
+    assert_eq!(report["verdict"], "altered");
+    assert_eq!(report["exit_code"], 1);
+    assert!(report["findings"]["total"].as_u64().unwrap() > 0);
+    home.run(&["verify", &pack, "--vkey", &vkey, "--format", "markdown"])
+        .is(1, &["## DOES NOT VERIFY"]);
+}
+
+#[test]
+fn a_key_is_remembered_at_first_use_and_another_is_refused() {
+    let home = Home::new();
+    home.deploy_all(&["run-1"]);
+    let dir = home.ledger.to_str().unwrap();
+    home.run(&["verify", dir]).is(
+        0,
+        &[
+            "warning: no --vkey was given",
+            "from now on only this key",
+            "NONE YET",
+        ],
+    );
+    let again = home
+        .run(&["verify", dir])
+        .is(0, &["remembered from its first use"]);
+    assert_eq!(again.stderr, "");
+
+    let other = tempfile::tempdir().unwrap();
+    let impostor = init(other.path(), ORIGIN);
+    let server = Server::start(&impostor);
+    let mut command = home.command(&[
+        "record", "event", "--type", "a.b", "--source", "s:s", "--json", "-",
+    ]);
+    command
+        .env("EXHIBIT_SERVER", server.url())
+        .stdin(Stdio::piped());
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"{}").unwrap();
+    Done::of(child.wait_with_output().unwrap()).is(0, &[]);
+    home.run(&["verify", impostor.to_str().unwrap()]).is(
+        1,
+        &["warning: the key of", "has changed", "checkpoint_untrusted"],
+    );
+    home.run(&["verify", &server.url(), "--vkey", &home.vkey()])
+        .is(1, &["DOES NOT VERIFY"]);
+}
+
+#[test]
+fn an_export_is_there_whole_or_not_at_all() {
+    let home = Home::new();
+    let pack = home.path("pack.zip");
+    let dir = home.ledger.to_str().unwrap();
+    home.run(&["export", "--dir", dir, "--out", &pack])
+        .is(3, &["no entry to export"]);
+    home.deploy_all(&["run-1"]);
+    home.run(&["export", "--out", &pack, "--start", "7"])
+        .is(3, &["help:"]);
+    assert!(!Path::new(&pack).exists());
+    home.run(&["export", "--out", &pack]).is(0, &[]);
+    let first = fs::read(&pack).unwrap();
+    home.deploy_all(&["run-2"]);
+    home.run(&["export", "--out", &pack])
+        .is(3, &["exists already", "--force"]);
+    assert_eq!(fs::read(&pack).unwrap(), first);
+    home.run(&["export", "--out", &pack, "--force"]).is(0, &[]);
+    assert_ne!(fs::read(&pack).unwrap(), first);
+}
