@@ -2,4 +2,5 @@
 #![allow(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
 mod memory;
+mod reading;
 mod round_trip;
