@@ -262,7 +262,7 @@ fn every_tampering_is_found_as_what_it_is_and_where_it_is() {
             if of == Of::Directory && !tampering.applies_to_directory() {
                 continue;
             }
-            for at in [0, 1, 255, 300, 301, 400, 606].map(EntryIndex::new) {
+            for at in [0, 255, 300, 606].map(EntryIndex::new) {
                 let case = format!("{of:?}, {}, at {at}", tampering.name());
                 let path = original.copy(of);
                 let expected = match of {

@@ -13,7 +13,7 @@ const WRITE_BYTES: usize = 4096;
 ///
 /// # Errors
 /// When the disk fails.
-pub fn fdatasync(directory: &Path, times: u32) -> std::io::Result<Histogram<u64>> {
+pub(super) fn fdatasync(directory: &Path, times: u32) -> std::io::Result<Histogram<u64>> {
     let path = directory.join("fdatasync.probe");
     let mut file = File::create_new(&path)?;
     let mut latencies = histogram();

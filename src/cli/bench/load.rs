@@ -147,7 +147,9 @@ pub async fn open_loop(
 
 /// A histogram of microseconds, to three digits.
 pub fn histogram() -> Histogram<u64> {
-    Histogram::new(3).unwrap_or_else(|_| unreachable!("three digits are allowed"))
+    // Up to a minute: a bound, since a histogram without one cuts off what it has not seen before.
+    Histogram::new_with_bounds(1, 60_000_000, 3)
+        .unwrap_or_else(|_| unreachable!("these bounds are allowed"))
 }
 
 /// The deployment number `number` of a run: about 650 bytes of JSON, of which digests, ids and times are its own.

@@ -4,7 +4,7 @@
 //! are the ones that anyone would get; and the tampering is done to copies of real files, as somebody with the disk
 //! would do it.
 
-mod nights;
+mod chapters;
 mod scene;
 mod story;
 mod tampering;
@@ -111,10 +111,10 @@ async fn play(
             .as_secs(),
     )
     .unwrap_or(0);
-    let routine = nights::nights(nights, now);
+    let routine = chapters::nights(nights, now);
     let (early, late) = routine.split_at(routine.len() / 2);
     scene.stream(early, teller).await?;
-    for chapter in story::story(now) {
+    for chapter in chapters::story(now) {
         scene.chapter(&chapter, teller).await?;
     }
     scene.stream(late, teller).await?;

@@ -37,14 +37,19 @@ pub(super) struct Record {
 
 #[derive(Debug, clap::Subcommand)]
 enum Kind {
+    /// Record that a change was requested: why, how risky, by whom, and the way back
     Change(Post<change::ChangeArgs>),
+    /// Record that somebody decided on a change
     Approval(Post<approval::ApprovalArgs>),
+    /// Record that tests ran, on what, and how they ended
     TestRun(Post<test_run::TestRunArgs>),
+    /// Record that an artifact was put into an environment, or taken back
     Deployment(Post<deployment::DeploymentArgs>),
+    /// Record any other event, its JSON kept as it is
     Event(Post<custom::CustomArgs>),
 }
 
-/// One kind of event with what all share.
+// No doc comment: clap would print it as the help of every kind.
 #[derive(Debug, clap::Args)]
 struct Post<T: clap::Args> {
     #[command(flatten)]

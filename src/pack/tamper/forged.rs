@@ -49,88 +49,106 @@ impl Forged {
         at: EntryIndex,
     ) -> Result<Expected, TamperError> {
         let place = length(at.value());
-        let next = place.saturating_add(1);
-        if next.saturating_add(1) >= self.entries.len() {
+        if place.saturating_add(2) >= self.entries.len() {
             return Err(format!("entry {at} has no two entries after it").into());
         }
-        let index = Some(at);
-        let cut = self.entries.len().saturating_sub(CUT);
+        let older = self.entries.len().saturating_sub(CUT);
         let (kind, index) = match tampering {
-            Tampering::EntryAltered => {
-                self.alter(place)?;
-                (FindingKind::EntryAltered, index)
+            Tampering::EntryAltered | Tampering::EntryRehashed | Tampering::HistoryRewritten => {
+                self.tamper_with_entry(tampering, place)?
             }
-            Tampering::EntryRehashed => {
-                self.alter(place)?;
-                self.rechain(next)?;
-                (FindingKind::RootMismatch, None)
+            Tampering::PayloadAltered | Tampering::PayloadsSwapped | Tampering::SaltAltered => {
+                self.tamper_with_payload(tampering, place)?;
+                (FindingKind::PayloadAltered, Some(at))
             }
-            Tampering::HistoryRewritten => {
-                self.alter(place)?;
-                self.rechain(next)?;
-                (FindingKind::Forked, None)
-            }
-            Tampering::EntryRemoved => {
-                self.entries.remove(place);
-                self.payloads.remove(place);
-                (FindingKind::MissingEntries, index)
-            }
-            Tampering::EntryInserted => {
-                let made_up = self.altered(place)?;
-                self.entries.insert(place, made_up);
-                let payload = self.payload(place)?.to_vec();
-                self.payloads.insert(place, payload);
-                (FindingKind::EntryInserted, index)
-            }
-            Tampering::EntriesSwapped => {
-                self.entries.swap(place, next);
-                self.payloads.swap(place, next);
-                (FindingKind::EntriesReordered, index)
-            }
-            Tampering::EntryRepeated => {
-                let (entry, payload) = (self.entry(place)?.to_vec(), self.payload(place)?.to_vec());
-                self.entries.insert(place, entry);
-                self.payloads.insert(place, payload);
-                (FindingKind::EntryRepeated, index)
-            }
-            Tampering::TailCut => {
-                self.cut(cut);
-                let end = self.size().next_index();
-                (FindingKind::MissingEntries, Some(end))
-            }
-            Tampering::RolledBack => {
-                self.cut(cut);
-                let end = self.size().next_index();
-                (FindingKind::RolledBack, Some(end))
-            }
-            Tampering::PayloadAltered => {
-                self.alter_payload(place, |part, content| {
-                    content.push(b' ');
-                    part.content = content;
-                })?;
-                (FindingKind::PayloadAltered, index)
-            }
-            Tampering::PayloadsSwapped => {
-                self.payloads.swap(place, next);
-                (FindingKind::PayloadAltered, index)
-            }
-            Tampering::SaltAltered => {
-                self.alter_payload(place, |part, _| {
-                    let mut salt = *part.salt.as_bytes();
-                    salt.reverse();
-                    part.salt = Salt::from_bytes(salt);
-                })?;
-                (FindingKind::PayloadAltered, index)
-            }
-            Tampering::TileAltered => (FindingKind::TileAltered, index),
+            Tampering::TileAltered => (FindingKind::TileAltered, Some(at)),
             Tampering::CheckpointOfAnother => (FindingKind::OtherLedger, None),
             Tampering::CheckpointForged => (FindingKind::CheckpointUntrusted, None),
-            Tampering::CheckpointOlder => (
-                FindingKind::CheckpointBehind,
-                Some(EntryIndex::new(count(cut))),
-            ),
+            Tampering::CheckpointOlder => {
+                let size = TreeSize::new(count(older));
+                (FindingKind::CheckpointBehind, Some(size.next_index()))
+            }
+            Tampering::TailCut | Tampering::RolledBack => {
+                self.entries.truncate(older);
+                self.payloads.truncate(older);
+                let kind = match tampering {
+                    Tampering::TailCut => FindingKind::MissingEntries,
+                    _ => FindingKind::RolledBack,
+                };
+                (kind, Some(self.size().next_index()))
+            }
+            _ => (self.tamper_with_order(tampering, place)?, Some(at)),
         };
         Ok(Expected { kind, index })
+    }
+
+    fn tamper_with_entry(
+        &mut self,
+        tampering: Tampering,
+        place: usize,
+    ) -> Result<(FindingKind, Option<EntryIndex>), TamperError> {
+        let altered = self.altered(place)?;
+        if let Some(entry) = self.entries.get_mut(place) {
+            *entry = altered;
+        }
+        if tampering == Tampering::EntryAltered {
+            let index = EntryIndex::new(count(place));
+            return Ok((FindingKind::EntryAltered, Some(index)));
+        }
+        self.rechain(place.saturating_add(1))?;
+        let kind = match tampering {
+            Tampering::EntryRehashed => FindingKind::RootMismatch,
+            _ => FindingKind::Forked,
+        };
+        Ok((kind, None))
+    }
+
+    fn tamper_with_payload(
+        &mut self,
+        tampering: Tampering,
+        place: usize,
+    ) -> Result<(), TamperError> {
+        if tampering == Tampering::PayloadsSwapped {
+            self.payloads.swap(place, place.saturating_add(1));
+            return Ok(());
+        }
+        self.alter_payload(place, |part, content| {
+            if tampering == Tampering::SaltAltered {
+                let mut salt = *part.salt.as_bytes();
+                salt.reverse();
+                part.salt = Salt::from_bytes(salt);
+            } else {
+                content.push(b' ');
+                part.content = content;
+            }
+        })
+    }
+
+    /// Takes entries out, puts some in, or moves them.
+    fn tamper_with_order(
+        &mut self,
+        tampering: Tampering,
+        place: usize,
+    ) -> Result<FindingKind, TamperError> {
+        if tampering == Tampering::EntryRemoved {
+            self.entries.remove(place);
+            self.payloads.remove(place);
+            return Ok(FindingKind::MissingEntries);
+        }
+        if tampering == Tampering::EntriesSwapped {
+            let next = place.saturating_add(1);
+            self.entries.swap(place, next);
+            self.payloads.swap(place, next);
+            return Ok(FindingKind::EntriesReordered);
+        }
+        let (entry, kind) = match tampering {
+            Tampering::EntryInserted => (self.altered(place)?, FindingKind::EntryInserted),
+            _ => (self.entry(place)?.to_vec(), FindingKind::EntryRepeated),
+        };
+        let payload = self.payload(place)?.to_vec();
+        self.entries.insert(place, entry);
+        self.payloads.insert(place, payload);
+        Ok(kind)
     }
 
     /// The checkpoint over the first entries, signed with a key.
@@ -179,14 +197,6 @@ impl Forged {
         Ok(altered.encode()?)
     }
 
-    fn alter(&mut self, place: usize) -> Result<(), TamperError> {
-        let altered = self.altered(place)?;
-        if let Some(entry) = self.entries.get_mut(place) {
-            *entry = altered;
-        }
-        Ok(())
-    }
-
     /// Makes the chain anew from an entry on.
     fn rechain(&mut self, from: usize) -> Result<(), TamperError> {
         let mut previous = ChainHash::of_entry(self.entry(from.saturating_sub(1))?);
@@ -197,11 +207,6 @@ impl Forged {
             previous = ChainHash::of_entry(bytes);
         }
         Ok(())
-    }
-
-    fn cut(&mut self, size: usize) {
-        self.entries.truncate(size);
-        self.payloads.truncate(size);
     }
 
     /// Changes the first part of a payload that is disclosed; `alter` gets it, and a copy of its content to keep.

@@ -7,9 +7,12 @@ use std::{io, path::Path};
 
 use super::{
     VerifyError, VerifyOptions,
+    batch::{CheckedBatch, Scanned, blame, check_batch, together},
+    checkpoint::open_checkpoint,
     duplicates::Duplicates,
     kept::Kept,
-    pack::{conclude, empty_report, identity_key, open_checkpoint},
+    outcome::{conclude, directory_remarks, empty_report},
+    pack::identity_key,
 };
 use crate::{
     ledger::{
@@ -17,20 +20,15 @@ use crate::{
         finding::{Finding, FindingKind},
         note::{NOTE_BYTES_MAX, VerifierKey},
         position::{EntryIndex, TreeSize, count},
-        verify::{Chunk, ChunkReport, Findings, IdentityKey, LedgerCheck, check_chunk},
+        verify::{ChunkReport, Findings, LedgerCheck},
     },
     pack::{
         pipeline,
         report::{IndexRange, MoreCounts, Report, Subject},
         sequence::Sequences,
     },
-    store::journal::{Damage, DamageKind, JournalError, RawBatch, scan},
+    store::journal::{Damage, DamageKind, JournalError, scan},
 };
-
-/// Small batches are worked on together until they have this many entries.
-const ENTRIES_TOGETHER: u64 = 256;
-
-type Scanned = Result<RawBatch, Box<Damage>>;
 
 pub(super) fn verify(
     path: &Path,
@@ -76,60 +74,6 @@ pub(super) fn verify(
         check.findings.push(Finding::new(kind, key.name(), origin));
     }
     check.finish(key, report)
-}
-
-/// The next batch, with the small ones after it.
-fn together(scan: &mut impl Iterator<Item = Scanned>) -> Option<Vec<Scanned>> {
-    let mut batches = Vec::new();
-    let mut entries = 0u64;
-    while entries < ENTRIES_TOGETHER {
-        let Some(next) = scan.next() else { break };
-        entries = entries.saturating_add(next.as_ref().map_or(1, RawBatch::count));
-        batches.push(next);
-    }
-    (!batches.is_empty()).then_some(batches)
-}
-
-/// A batch, checked for itself.
-struct CheckedBatch {
-    first: EntryIndex,
-    place: String,
-    checkpoint: SignedCheckpoint,
-    blocks: Vec<ChunkReport>,
-    findings: Vec<Finding>,
-}
-
-fn check_batch(raw: Scanned, key: &IdentityKey) -> Result<CheckedBatch, Box<Damage>> {
-    let raw = raw?;
-    let batch = raw.decode()?;
-    let (segment, offset) = raw.place();
-    let mut checked = CheckedBatch {
-        first: batch.first,
-        place: format!("journal/{segment}, offset {offset}"),
-        checkpoint: batch.checkpoint,
-        blocks: Vec::with_capacity(batch.blocks.len()),
-        findings: Vec::new(),
-    };
-    for block in &batch.blocks {
-        let width = usize::try_from(block.count).unwrap_or(usize::MAX);
-        match crate::ledger::tile::decode_entry_bundle(&block.entries, width) {
-            Ok(entries) => {
-                let chunk = Chunk {
-                    first: block.first,
-                    entries: &entries,
-                    payloads: Some(&block.payloads),
-                };
-                checked.blocks.push(check_chunk(chunk, key));
-            }
-            Err(error) => {
-                let kind = FindingKind::EntryMalformed;
-                let expected = format!("{} entries", block.count);
-                let finding = Finding::at(kind, block.first, expected, error);
-                checked.findings.push(finding.in_place(&checked.place));
-            }
-        }
-    }
-    Ok(checked)
 }
 
 /// The ordered half of the verification.
@@ -337,7 +281,7 @@ impl Check {
         report.more = self.more;
         report.incomplete = self.incomplete;
         report.not_checked.extend(self.not_checked);
-        remarks(&mut report);
+        directory_remarks(&mut report);
         conclude(&mut report);
         Ok(report)
     }
@@ -387,84 +331,4 @@ impl Check {
             self.findings.push(finding.in_place("checkpoint"));
         }
     }
-}
-
-/// Names the entries that were changed, where the signed roots say that some were: an entry that the next one does not
-/// continue was changed after that one was made, unless the next one fits nothing that follows it either.
-fn blame(findings: &Findings) -> Vec<Finding> {
-    let mut broken: Vec<&Finding> = findings
-        .listed
-        .iter()
-        .filter(|finding| finding.kind == FindingKind::ChainBroken)
-        .collect();
-    broken.sort_by_key(|finding| finding.index);
-    let mut blamed = Vec::new();
-    let mut passed = None;
-    for (at, finding) in broken.iter().enumerate() {
-        let Some(index) = finding.index.filter(|index| passed != Some(*index)) else {
-            continue;
-        };
-        let next = broken.get(at.saturating_add(1)).and_then(|next| next.index);
-        let own = next == Some(index.plus(1));
-        passed = next.filter(|_| own);
-        let altered = if own {
-            index
-        } else {
-            EntryIndex::new(index.value().saturating_sub(1))
-        };
-        let (expected, found) = if own {
-            (
-                format!("chain hash {}, of the entry before", finding.expected),
-                &finding.found,
-            )
-        } else {
-            (
-                format!("chain hash {}, as the next entry carries it", finding.found),
-                &finding.expected,
-            )
-        };
-        blamed.push(Finding::at(
-            FindingKind::EntryAltered,
-            altered,
-            expected,
-            found,
-        ));
-    }
-    blamed
-}
-
-fn remarks(report: &mut Report) {
-    let (counts, more) = (report.counts, report.more);
-    report.checked.extend([
-        format!(
-            "{} entries: form, place, clock, chain and leaf of each",
-            counts.entries
-        ),
-        format!("{} payloads, every part", counts.payloads_whole),
-        format!(
-            "{} payloads as far as they have not been erased",
-            counts.payloads_partial
-        ),
-        format!(
-            "{} parts, against their commitments",
-            counts.parts_disclosed
-        ),
-        format!("{} batches, the root after each", more.batches),
-        "that no event was recorded twice".to_owned(),
-    ]);
-    if more.batches > 1 {
-        report.not_checked.push(format!(
-            "the signatures of the {} earlier checkpoints: the last one covers the same entries",
-            more.batches.saturating_sub(1)
-        ));
-    }
-    if counts.parts_withheld > 0 {
-        report.not_checked.push(format!(
-            "the content of {} erased parts: only their commitments are left",
-            counts.parts_withheld
-        ));
-    }
-    report
-        .not_checked
-        .push("the index, which is derived and can be built again".to_owned());
 }

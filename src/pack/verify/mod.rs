@@ -1,6 +1,8 @@
 //! Verifying offline: a pack, a data directory, a receipt, with no trust in whoever made it.
 
+mod batch;
 mod bundle;
+mod checkpoint;
 mod directory;
 mod duplicates;
 mod kept;
@@ -8,8 +10,10 @@ mod layout;
 mod listing;
 mod manifest;
 mod ordered;
+mod outcome;
 mod pack;
 mod receipt;
+mod tree;
 
 use std::path::{Path, PathBuf};
 

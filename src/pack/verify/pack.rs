@@ -5,16 +5,19 @@ use std::{fs::File, ops::Range, path::Path};
 use super::{
     VerifyError, VerifyOptions,
     bundle::{self, CheckedBundle, read},
+    checkpoint::read_checkpoint,
     layout::Layout,
     manifest::compare_manifest,
-    ordered::{Ordered, tile_of},
+    ordered::Ordered,
+    outcome::{conclude, empty_report, pack_remarks},
+    tree::{check_extent, check_root, check_upper_tiles},
 };
 use crate::{
     ledger::{
-        checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint},
+        checkpoint::SignedCheckpoint,
         finding::{Finding, FindingKind},
         hash::RootHash,
-        note::{NoteError, VerifierKey},
+        note::VerifierKey,
         position::{EntryIndex, TreeSize},
         tile::{Span, TILE_WIDTH},
         tree::Frontier,
@@ -23,11 +26,8 @@ use crate::{
     pack::{
         manifest::{CHECKPOINT, MANIFEST, Manifest},
         pipeline,
-        read::{
-            CHECKPOINT_BYTES_MAX, FileError, FolderFiles, MANIFEST_BYTES_MAX, PackFiles, ZipFiles,
-        },
-        report::{IndexRange, REPORT_FORMAT, Report, Subject, Verdict},
-        tiles::{TileProblem, other_tiles},
+        read::{FileError, FolderFiles, MANIFEST_BYTES_MAX, PackFiles, ZipFiles},
+        report::{IndexRange, Report, Subject},
     },
 };
 
@@ -150,72 +150,6 @@ pub(super) fn identity_key() -> Result<IdentityKey, VerifyError> {
     Ok(IdentityKey::new(random))
 }
 
-/// Reads the checkpoint: what it signs, where it can be read at all.
-fn read_checkpoint(
-    files: &dyn PackFiles,
-    key: &VerifierKey,
-    findings: &mut Findings,
-    report: &mut Report,
-) -> Result<Option<SignedCheckpoint>, VerifyError> {
-    let mut found = Vec::new();
-    let bytes = read(
-        files,
-        CHECKPOINT,
-        CHECKPOINT_BYTES_MAX,
-        FindingKind::CheckpointMalformed,
-        None,
-        &mut found,
-    )?;
-    findings.extend(found);
-    let Some(bytes) = bytes else { return Ok(None) };
-    let (signed, finding) = open_checkpoint(&bytes, key);
-    report.more.checkpoints = 1;
-    match finding {
-        Some(finding) => findings.push(finding.in_place(CHECKPOINT)),
-        None => report
-            .checked
-            .push("the checkpoint's signature, by the trusted key".to_owned()),
-    }
-    if let Some(signed) = &signed {
-        report.size = Some(signed.checkpoint().size);
-        report.root = Some(signed.checkpoint().root);
-    }
-    Ok(signed)
-}
-
-/// Reads a checkpoint, and says what is wrong with it. One by another key is still read: its numbers help to say what
-/// else is wrong.
-pub(super) fn open_checkpoint(
-    bytes: &[u8],
-    key: &VerifierKey,
-) -> (Option<SignedCheckpoint>, Option<Finding>) {
-    let signed = match SignedCheckpoint::parse(bytes) {
-        Ok(signed) => signed,
-        Err(error) => {
-            let kind = FindingKind::CheckpointMalformed;
-            return (None, Some(Finding::new(kind, "a signed checkpoint", error)));
-        }
-    };
-    if signed.note().to_string().as_bytes() != bytes
-        || signed.checkpoint().to_text() != signed.note().text()
-    {
-        let kind = FindingKind::CheckpointMalformed;
-        let finding = Finding::new(kind, "the one form of a checkpoint", "another form");
-        return (Some(signed), Some(finding));
-    }
-    let finding = signed.verify(key).err().map(|error| {
-        let kind = match &error {
-            CheckpointError::OtherOrigin { .. } => FindingKind::OtherLedger,
-            CheckpointError::Note(NoteError::BadSignature(_) | NoteError::NotSignedBy(_)) => {
-                FindingKind::CheckpointUntrusted
-            }
-            _ => FindingKind::CheckpointMalformed,
-        };
-        Finding::new(kind, format!("a signature by {key}"), error)
-    });
-    (Some(signed), finding)
-}
-
 fn read_manifest(
     files: &dyn PackFiles,
     findings: &mut Findings,
@@ -231,145 +165,6 @@ fn read_manifest(
             None
         }
     }))
-}
-
-/// Looks at the tiles above level 0. In a partial pack they are all that leads from its entries to the signed root; in
-/// a full one they are made again from the entries later.
-fn check_upper_tiles(
-    files: &dyn PackFiles,
-    ordered: &mut Ordered<'_>,
-    bundles: Range<u64>,
-    checkpoint: Option<&Checkpoint>,
-) {
-    let Some(checkpoint) = checkpoint.filter(|_| !bundles.is_empty()) else {
-        return;
-    };
-    let full = bundles == (0..checkpoint.size.value().div_ceil(TILE_WIDTH));
-    let mut edge_said = full;
-    for id in other_tiles(bundles, checkpoint.size) {
-        let Some(hashes) = tile_of(files, id) else {
-            let there = files.length(&id.to_string());
-            let kind = there.map_or(FindingKind::TileMissing, |_| FindingKind::TileAltered);
-            let expected = format!("{} hashes", id.span.width);
-            let found = there.map_or("nothing".to_owned(), |bytes| format!("{bytes} bytes"));
-            ordered
-                .findings
-                .push(Finding::new(kind, expected, found).in_place(id));
-            edge_said |= !id.span.is_full();
-            continue;
-        };
-        if full {
-            continue;
-        }
-        ordered.more.tiles = ordered.more.tiles.saturating_add(1);
-        let problem = ordered
-            .signed
-            .as_ref()
-            .and_then(|signed| signed.vouches_for(id, &hashes).err());
-        // The partial tiles make the root together: which one of them is wrong can't be told.
-        let said = !id.span.is_full() && std::mem::replace(&mut edge_said, true);
-        if problem == Some(TileProblem::NotSigned) && !said {
-            let finding = Finding::new(
-                FindingKind::TileAltered,
-                "a tile of the tree that the checkpoint signs",
-                "another",
-            );
-            ordered.findings.push(finding.in_place(id));
-        }
-    }
-}
-
-/// Checks where the entries begin and end.
-fn check_extent(
-    layout: &Layout,
-    checkpoint: Option<&Checkpoint>,
-    manifest: Option<&Manifest>,
-    ordered: &mut Ordered<'_>,
-) {
-    let (Some(first), Some(last)) = (layout.spans.first(), layout.spans.last()) else {
-        if let Some(range) = manifest.map(|m| m.range).filter(|r| r.start < r.end) {
-            let expected = format!("entries {} to {}", range.start, range.end);
-            let kind = FindingKind::MissingEntries;
-            let finding = Finding::at(kind, range.start, expected, "no entry");
-            ordered.findings.push(finding);
-        }
-        return;
-    };
-    let start = EntryIndex::new(first.first());
-    if let Some(range) = manifest.map(|m| m.range).filter(|r| r.start < start) {
-        let kind = FindingKind::MissingEntries;
-        let expected = format!("entry {}", range.start);
-        let finding = Finding::at(kind, range.start, expected, format!("entry {start}"));
-        ordered.findings.push(finding);
-    }
-    let end = ordered.check.expected();
-    let whole = checkpoint
-        .and_then(|checkpoint| Span::of(last.number, checkpoint.size.value()))
-        .map(|span| EntryIndex::new(span.first()).plus(u64::from(span.width)));
-    // A manifest that says more than the checkpoint covers is wrong itself.
-    let signed_end = checkpoint.map_or(EntryIndex::new(u64::MAX), |c| c.size.next_index());
-    let due = manifest
-        .map(|manifest| manifest.range.end.min(signed_end))
-        .max(whole);
-    if let Some(due) = due.filter(|due| *due > end) {
-        let expected = format!("entries up to {due}");
-        let found = format!("the end at {end}");
-        let finding = Finding::at(FindingKind::MissingEntries, end, expected, found);
-        ordered.findings.push(finding);
-    }
-    if let Some(size) = checkpoint.map(|c| c.size).filter(|s| s.next_index() < end) {
-        let expected = format!("a checkpoint of at least {end} entries");
-        let found = format!("one of {size}");
-        let kind = FindingKind::CheckpointBehind;
-        let finding = Finding::at(kind, size.next_index(), expected, found);
-        ordered.findings.push(finding);
-    }
-}
-
-/// Compares the root over the entries with the signed one, and settles which tiles are wrong.
-fn check_root(
-    ordered: &mut Ordered<'_>,
-    bundles: &Range<u64>,
-    checkpoint: Option<&Checkpoint>,
-    report: &mut Report,
-) {
-    let Some(checkpoint) = checkpoint else { return };
-    let explained = ordered.findings.listed.iter().any(|finding| {
-        matches!(
-            finding.kind,
-            FindingKind::EntryAltered | FindingKind::EntryMalformed | FindingKind::MissingEntries
-        )
-    }) || ordered.check.has_misplaced();
-    match ordered.root_at(checkpoint.size) {
-        Some(root) if root == checkpoint.root => {
-            report
-                .checked
-                .push("the root over all entries, against the checkpoint".to_owned());
-        }
-        Some(root) => {
-            if !explained {
-                let expected = format!("root {}", checkpoint.root);
-                let finding =
-                    Finding::new(FindingKind::RootMismatch, expected, format!("root {root}"));
-                ordered.findings.push(finding);
-            }
-            return;
-        }
-        None if bundles.start == 0
-            && bundles.end.saturating_mul(TILE_WIDTH) >= checkpoint.size.value() =>
-        {
-            return;
-        }
-        None => report.checked.push(
-            "the entries against the hash tiles, and the hash tiles against the signed root"
-                .to_owned(),
-        ),
-    }
-    for (id, index) in std::mem::take(&mut ordered.doubtful) {
-        let expected = "the hashes of the signed tree";
-        let finding = Finding::at(FindingKind::TileAltered, index, expected, "others");
-        ordered.findings.push(finding.in_place(id));
-    }
 }
 
 /// What the pack says of itself, and what its container really is.
@@ -445,109 +240,7 @@ fn finish(
     }
     findings.sort();
     report.findings = findings;
-    remarks(manifest, report);
+    pack_remarks(manifest, report);
     conclude(report);
     Ok(())
-}
-
-/// Says what was looked at and what was not.
-fn remarks(manifest: Option<&Manifest>, report: &mut Report) {
-    let (counts, more) = (report.counts, report.more);
-    report.checked.extend([
-        format!(
-            "{} entries: form, place, clock, chain and leaf of each",
-            counts.entries
-        ),
-        format!("{} payloads, every part", counts.payloads_whole),
-        format!(
-            "{} payloads as far as they are disclosed",
-            counts.payloads_partial
-        ),
-        format!(
-            "{} disclosed parts, against their commitments",
-            counts.parts_disclosed
-        ),
-        format!("{} hash tiles, every hash", more.tiles),
-        "that no event was recorded twice".to_owned(),
-        format!(
-            "{} lines of events.jsonl and {} rows of events.csv",
-            more.jsonl_lines, more.csv_rows
-        ),
-    ]);
-    if counts.parts_withheld > 0 {
-        report.not_checked.push(format!(
-            "the content of {} withheld or erased parts: only their commitments are here",
-            counts.parts_withheld
-        ));
-    }
-    if counts.payloads_absent > 0 {
-        report.not_checked.push(format!(
-            "{} payloads: they are not here",
-            counts.payloads_absent
-        ));
-    }
-    if let (Some(size), Some(range)) = (report.size, report.range)
-        && (range.start > EntryIndex::default() || range.end < size.next_index())
-    {
-        report.not_checked.push(format!(
-            "the entries of the ledger outside {} to {}: it has {size}, and they are not in this pack",
-            range.start, range.end
-        ));
-    }
-    if manifest.is_some_and(|manifest| manifest.filter.is_some()) {
-        report.not_checked.push(
-            "that the filter in the manifest is why payloads are withheld: nobody signs the manifest".to_owned(),
-        );
-    }
-}
-
-/// Reaches the verdict.
-pub(super) fn conclude(report: &mut Report) {
-    if report.counts.entries == 0 {
-        report
-            .incomplete
-            .push("there is no entry, so nothing was verified".to_owned());
-    }
-    let sources = &report.sources;
-    if sources.missing > 0 {
-        report.incomplete.push(format!(
-            "{} events that producers counted never arrived",
-            sources.missing
-        ));
-    }
-    if sources.repeated > 0 {
-        report.incomplete.push(format!(
-            "{} events carry a number that their source had used before",
-            sources.repeated
-        ));
-    }
-    report.verdict = if report.findings.total > 0 {
-        Verdict::Altered
-    } else if report.incomplete.is_empty() {
-        Verdict::Verified
-    } else {
-        Verdict::Incomplete
-    };
-}
-
-/// A report that nothing has been put in.
-pub(super) fn empty_report(subject: Subject, key: &VerifierKey) -> Report {
-    Report {
-        format: REPORT_FORMAT,
-        subject,
-        path: None,
-        verdict: Verdict::Incomplete,
-        origin: key.name().to_string(),
-        key: key.to_string(),
-        size: None,
-        root: None,
-        range: None,
-        findings: Findings::default(),
-        incomplete: Vec::new(),
-        counts: crate::ledger::verify::Counts::default(),
-        more: crate::pack::report::MoreCounts::default(),
-        checked: Vec::new(),
-        not_checked: Vec::new(),
-        sources: crate::pack::sequence::SourcesStatement::default(),
-    }
 }

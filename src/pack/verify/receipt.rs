@@ -1,6 +1,6 @@
 //! One verification of a receipt.
 
-use super::pack::{conclude, empty_report};
+use super::outcome::{conclude, empty_report};
 use crate::{
     ledger::{
         checkpoint::CheckpointError,

@@ -20,8 +20,8 @@ use crate::service::{
 };
 
 /// Bytes of requests that a client may send ahead on one stream, and on one connection.
-const STREAM_WINDOW: u32 = 256 << 10;
-const CONNECTION_WINDOW: u32 = 2 << 20;
+const STREAM_WINDOW: u32 = 1 << 20;
+const CONNECTION_WINDOW: u32 = 4 << 20;
 /// The most bytes of headers.
 const HEADERS_BYTES_MAX: u32 = 16 << 10;
 /// How often to look whether the ledger has stopped.

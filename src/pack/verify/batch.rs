@@ -1,0 +1,115 @@
+//! What can be checked about one batch of a journal alone, on any core.
+
+use crate::{
+    ledger::{
+        checkpoint::SignedCheckpoint,
+        finding::{Finding, FindingKind},
+        position::{EntryIndex, length},
+        tile::decode_entry_bundle,
+        verify::{Chunk, ChunkReport, Findings, IdentityKey, check_chunk},
+    },
+    store::journal::{Damage, RawBatch},
+};
+
+/// Small batches are worked on together until they have this many entries.
+const ENTRIES_TOGETHER: u64 = 256;
+
+pub(super) type Scanned = Result<RawBatch, Box<Damage>>;
+
+/// The next batch, with the small ones after it.
+pub(super) fn together(scan: &mut impl Iterator<Item = Scanned>) -> Option<Vec<Scanned>> {
+    let mut batches = Vec::new();
+    let mut entries = 0u64;
+    while entries < ENTRIES_TOGETHER {
+        let Some(next) = scan.next() else { break };
+        entries = entries.saturating_add(next.as_ref().map_or(1, RawBatch::count));
+        batches.push(next);
+    }
+    (!batches.is_empty()).then_some(batches)
+}
+
+/// A batch, checked for itself.
+pub(super) struct CheckedBatch {
+    pub(super) first: EntryIndex,
+    pub(super) place: String,
+    pub(super) checkpoint: SignedCheckpoint,
+    pub(super) blocks: Vec<ChunkReport>,
+    pub(super) findings: Vec<Finding>,
+}
+
+pub(super) fn check_batch(raw: Scanned, key: &IdentityKey) -> Result<CheckedBatch, Box<Damage>> {
+    let raw = raw?;
+    let batch = raw.decode()?;
+    let (segment, offset) = raw.place();
+    let mut checked = CheckedBatch {
+        first: batch.first,
+        place: format!("journal/{segment}, offset {offset}"),
+        checkpoint: batch.checkpoint,
+        blocks: Vec::with_capacity(batch.blocks.len()),
+        findings: Vec::new(),
+    };
+    for block in &batch.blocks {
+        let width = length(block.count);
+        match decode_entry_bundle(&block.entries, width) {
+            Ok(entries) => {
+                let chunk = Chunk {
+                    first: block.first,
+                    entries: &entries,
+                    payloads: Some(&block.payloads),
+                };
+                checked.blocks.push(check_chunk(chunk, key));
+            }
+            Err(error) => {
+                let kind = FindingKind::EntryMalformed;
+                let expected = format!("{} entries", block.count);
+                let finding = Finding::at(kind, block.first, expected, error);
+                checked.findings.push(finding.in_place(&checked.place));
+            }
+        }
+    }
+    Ok(checked)
+}
+
+/// Names the entries that were changed, where the signed roots say that some were: an entry that the next one does not
+/// continue was changed after that one was made, unless the next one fits nothing that follows it either.
+pub(super) fn blame(findings: &Findings) -> Vec<Finding> {
+    let mut broken: Vec<&Finding> = findings
+        .listed
+        .iter()
+        .filter(|finding| finding.kind == FindingKind::ChainBroken)
+        .collect();
+    broken.sort_by_key(|finding| finding.index);
+    let mut blamed = Vec::new();
+    let mut passed = None;
+    for (at, finding) in broken.iter().enumerate() {
+        let Some(index) = finding.index.filter(|index| passed != Some(*index)) else {
+            continue;
+        };
+        let next = broken.get(at.saturating_add(1)).and_then(|next| next.index);
+        let own = next == Some(index.plus(1));
+        passed = next.filter(|_| own);
+        let altered = if own {
+            index
+        } else {
+            EntryIndex::new(index.value().saturating_sub(1))
+        };
+        let (expected, found) = if own {
+            (
+                format!("chain hash {}, of the entry before", finding.expected),
+                &finding.found,
+            )
+        } else {
+            (
+                format!("chain hash {}, as the next entry carries it", finding.found),
+                &finding.expected,
+            )
+        };
+        blamed.push(Finding::at(
+            FindingKind::EntryAltered,
+            altered,
+            expected,
+            found,
+        ));
+    }
+    blamed
+}

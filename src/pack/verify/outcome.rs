@@ -1,0 +1,153 @@
+//! The report around the findings: what was looked at, what was not, and the verdict.
+
+use crate::{
+    ledger::{
+        note::VerifierKey,
+        position::EntryIndex,
+        verify::{Counts, Findings},
+    },
+    pack::{
+        manifest::Manifest,
+        report::{MoreCounts, REPORT_FORMAT, Report, Subject, Verdict},
+        sequence::SourcesStatement,
+    },
+};
+
+/// Says what was looked at and what was not.
+pub(super) fn pack_remarks(manifest: Option<&Manifest>, report: &mut Report) {
+    let (counts, more) = (report.counts, report.more);
+    report.checked.extend([
+        format!(
+            "{} entries: form, place, clock, chain and leaf of each",
+            counts.entries
+        ),
+        format!("{} payloads, every part", counts.payloads_whole),
+        format!(
+            "{} payloads as far as they are disclosed",
+            counts.payloads_partial
+        ),
+        format!(
+            "{} disclosed parts, against their commitments",
+            counts.parts_disclosed
+        ),
+        format!("{} hash tiles, every hash", more.tiles),
+        "that no event was recorded twice".to_owned(),
+        format!(
+            "{} lines of events.jsonl and {} rows of events.csv",
+            more.jsonl_lines, more.csv_rows
+        ),
+    ]);
+    if counts.parts_withheld > 0 {
+        report.not_checked.push(format!(
+            "the content of {} withheld or erased parts: only their commitments are here",
+            counts.parts_withheld
+        ));
+    }
+    if counts.payloads_absent > 0 {
+        report.not_checked.push(format!(
+            "{} payloads: they are not here",
+            counts.payloads_absent
+        ));
+    }
+    if let (Some(size), Some(range)) = (report.size, report.range)
+        && (range.start > EntryIndex::default() || range.end < size.next_index())
+    {
+        report.not_checked.push(format!(
+            "the entries of the ledger outside {} to {}: it has {size}, and they are not in this pack",
+            range.start, range.end
+        ));
+    }
+    if manifest.is_some_and(|manifest| manifest.filter.is_some()) {
+        report.not_checked.push(
+            "that the filter in the manifest is why payloads are withheld: nobody signs the manifest".to_owned(),
+        );
+    }
+}
+
+/// Says what was looked at and what was not.
+pub(super) fn directory_remarks(report: &mut Report) {
+    let (counts, more) = (report.counts, report.more);
+    report.checked.extend([
+        format!(
+            "{} entries: form, place, clock, chain and leaf of each",
+            counts.entries
+        ),
+        format!("{} payloads, every part", counts.payloads_whole),
+        format!(
+            "{} payloads as far as they have not been erased",
+            counts.payloads_partial
+        ),
+        format!(
+            "{} parts, against their commitments",
+            counts.parts_disclosed
+        ),
+        format!("{} batches, the root after each", more.batches),
+        "that no event was recorded twice".to_owned(),
+    ]);
+    if more.batches > 1 {
+        report.not_checked.push(format!(
+            "the signatures of the {} earlier checkpoints: the last one covers the same entries",
+            more.batches.saturating_sub(1)
+        ));
+    }
+    if counts.parts_withheld > 0 {
+        report.not_checked.push(format!(
+            "the content of {} erased parts: only their commitments are left",
+            counts.parts_withheld
+        ));
+    }
+    report
+        .not_checked
+        .push("the index, which is derived and can be built again".to_owned());
+}
+
+/// Reaches the verdict.
+pub(super) fn conclude(report: &mut Report) {
+    if report.counts.entries == 0 {
+        report
+            .incomplete
+            .push("there is no entry, so nothing was verified".to_owned());
+    }
+    let sources = &report.sources;
+    if sources.missing > 0 {
+        report.incomplete.push(format!(
+            "{} events that producers counted never arrived",
+            sources.missing
+        ));
+    }
+    if sources.repeated > 0 {
+        report.incomplete.push(format!(
+            "{} events carry a number that their source had used before",
+            sources.repeated
+        ));
+    }
+    report.verdict = if report.findings.total > 0 {
+        Verdict::Altered
+    } else if report.incomplete.is_empty() {
+        Verdict::Verified
+    } else {
+        Verdict::Incomplete
+    };
+}
+
+/// A report that nothing has been put in.
+pub(super) fn empty_report(subject: Subject, key: &VerifierKey) -> Report {
+    Report {
+        format: REPORT_FORMAT,
+        subject,
+        path: None,
+        verdict: Verdict::Incomplete,
+        origin: key.name().to_string(),
+        key: key.to_string(),
+        size: None,
+        root: None,
+        range: None,
+        findings: Findings::default(),
+        incomplete: Vec::new(),
+        counts: Counts::default(),
+        more: MoreCounts::default(),
+        checked: Vec::new(),
+        not_checked: Vec::new(),
+        sources: SourcesStatement::default(),
+    }
+}
