@@ -1,9 +1,9 @@
 //! Posting events: one at a time, or as a stream.
 //!
-//! A stream has two tasks. The reader takes what has arrived, never waiting for more, reads the events and posts them
-//! together; the answerer waits for them in the same order and hands the answers to the client a page at a time. So a
-//! lone event goes through at once, and under load the pieces grow by themselves. Between the two stands the
-//! window: events that were read and whose answers the client has not taken up. A full window, or a full queue,
+//! A stream has three tasks. The reader takes what has arrived, never waiting for more, and has each chunk of events
+//! checked on a task of its own; the poster posts the chunks in their order; the answerer waits for them in the same
+//! order and hands the answers to the client a page at a time. So a lone event goes through at once, and under load
+//! the chunks grow by themselves and keep every core busy. Around them stands the window: events that were read and whose answers the client has not taken up. A full window, or a full queue,
 //! stops the reader, and the stream's own flow control then stops the client.
 
 use std::{
@@ -13,7 +13,11 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use prost::Message as _;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    task::{JoinHandle, JoinSet},
+};
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
@@ -36,6 +40,10 @@ use crate::{
 const CHUNK_EVENTS_MAX: usize = 256;
 /// The bytes of events after which no more are added to a chunk.
 const CHUNK_BYTES: usize = 256 << 10;
+/// How long a client may take to notice that its stream has ended.
+const LINGER: Duration = Duration::from_secs(1);
+/// Chunks that are being read, or wait to be posted.
+const CHUNKS_READING: usize = 4;
 
 /// Records one event.
 pub(super) async fn append<S: Sink>(
@@ -62,23 +70,21 @@ pub(super) fn append_stream<S: Sink>(
 ) -> Pages<AppendStreamResponse> {
     let (answers, taken) = pages(Some(patience));
     let (posted, awaited) = mpsc::unbounded_channel();
-    let reader = Reader {
+    let mut reader = Reader {
         sink,
         client,
         window: Arc::new(Semaphore::new(window_events)),
         chunk_events_max: CHUNK_EVENTS_MAX.min(window_events),
-        posted,
-    };
-    let reading = async move {
-        reader.run(stopping).await;
-        // The answerer says when all is over.
-        std::future::pending().await
     };
     tokio::spawn(async move {
-        tokio::select! {
-            () = answer::<S>(awaited, answers) => {}
-            () = reading => {}
-        }
+        let mut reading = JoinSet::new();
+        reading.spawn(async move {
+            reader.run(posted, stopping).await;
+            reader.drain().await;
+        });
+        answer::<S>(awaited, answers).await;
+        // Were the connection closed on what a client still sends, it would be reset, and the last answers lost.
+        let _ = tokio::time::timeout(LINGER, reading.join_next()).await;
     });
     taken
 }
@@ -101,112 +107,167 @@ struct Reader<S: Sink> {
     client: Streaming<AppendStreamRequest>,
     window: Arc<Semaphore>,
     chunk_events_max: usize,
-    posted: mpsc::UnboundedSender<Posted<S::Pending>>,
 }
 
-/// Events that arrived together.
-struct Chunk<P> {
-    postings: Vec<P>,
-    refusals: Vec<Option<tonic_types::Status>>,
+/// Events that arrived together, as they arrived.
+struct Arrived {
+    requests: Vec<AppendStreamRequest>,
     bytes: usize,
     /// The stream ended after them, well or not.
     end: Option<Result<(), Status>>,
 }
 
+/// Events that were read: the valid ones, and for each why it was refused.
+struct Chunk<P> {
+    postings: Vec<P>,
+    refusals: Vec<Option<tonic_types::Status>>,
+    room: OwnedSemaphorePermit,
+}
+
 impl<S: Sink> Reader<S> {
-    async fn run(mut self, stopping: CancellationToken) {
-        loop {
-            let chunk = tokio::select! {
-                biased;
-                () = stopping.cancelled() => {
-                    let _ = self.posted.send(Posted::End(shutting_down()));
+    /// Takes events as they arrive and hands them on. Reading what an event says is the costly part, so each chunk is
+    /// read on a task of its own while the next one arrives; they are posted in order.
+    async fn run(
+        &mut self,
+        posted: mpsc::UnboundedSender<Posted<S::Pending>>,
+        stopping: CancellationToken,
+    ) {
+        let (read, mut posting) = mpsc::channel(CHUNKS_READING);
+        let (sink, answers) = (self.sink.clone(), posted.clone());
+        let mut poster = JoinSet::new();
+        poster.spawn(async move {
+            while let Some(chunk) = posting.recv().await {
+                if !post(&sink, chunk, &answers).await {
                     return;
                 }
-                chunk = std::future::poll_fn(|context| self.poll_chunk(context)) => chunk,
-            };
-            if !self.post(chunk.postings, chunk.refusals).await {
-                return;
             }
-            match chunk.end {
-                None => {}
-                Some(Ok(())) => return,
-                Some(Err(status)) => {
-                    let _ = self.posted.send(Posted::End(explain(status)));
-                    return;
+        });
+        let ended = self.arrivals(&read, stopping).await;
+        drop(read);
+        // What was read before the end is posted and answered before it.
+        let _ = poster.join_next().await;
+        if let Some(status) = ended {
+            let _ = posted.send(Posted::End(status));
+        }
+    }
+
+    /// Takes what the client sends after the end, and forgets it: it hears that none of it was recorded.
+    async fn drain(&mut self) {
+        while let Ok(Some(_)) = self.client.message().await {}
+    }
+
+    /// Takes events until the stream ends; gives the status to end it with, where it did not end well.
+    async fn arrivals(
+        &mut self,
+        read: &mpsc::Sender<JoinHandle<Chunk<S::Posting>>>,
+        stopping: CancellationToken,
+    ) -> Option<Status> {
+        loop {
+            let arrived = tokio::select! {
+                biased;
+                () = stopping.cancelled() => return Some(shutting_down()),
+                arrived = std::future::poll_fn(|context| self.poll_arrived(context)) => arrived,
+            };
+            if !arrived.requests.is_empty() {
+                let events = u32::try_from(arrived.requests.len()).unwrap_or(u32::MAX);
+                let room = Arc::clone(&self.window).acquire_many_owned(events).await;
+                let (Ok(room), sink) = (room, self.sink.clone()) else {
+                    return None;
+                };
+                let chunk = tokio::spawn(async move { Chunk::read(&sink, arrived.requests, room) });
+                if read.send(chunk).await.is_err() {
+                    return None;
                 }
+            }
+            match arrived.end {
+                None => {}
+                Some(Ok(())) => return None,
+                Some(Err(status)) => return Some(explain(status)),
             }
         }
     }
 
     /// Takes the events that have arrived. Pending only while there is none, so nothing is lost when it is dropped.
-    fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Chunk<S::Posting>> {
-        let mut chunk = Chunk {
-            postings: Vec::new(),
-            refusals: Vec::new(),
+    fn poll_arrived(&mut self, context: &mut Context<'_>) -> Poll<Arrived> {
+        let mut arrived = Arrived {
+            requests: Vec::new(),
             bytes: 0,
             end: None,
         };
-        while chunk.refusals.len() < self.chunk_events_max && chunk.bytes < CHUNK_BYTES {
+        while arrived.requests.len() < self.chunk_events_max && arrived.bytes < CHUNK_BYTES {
             match Pin::new(&mut self.client).poll_next(context) {
-                Poll::Ready(Some(Ok(request))) => chunk.add(self.read(request)),
-                Poll::Ready(Some(Err(status))) => chunk.end = Some(Err(status)),
-                Poll::Ready(None) => chunk.end = Some(Ok(())),
-                Poll::Pending if chunk.refusals.is_empty() => return Poll::Pending,
+                Poll::Ready(Some(Ok(request))) => {
+                    arrived.bytes = arrived.bytes.saturating_add(request.encoded_len());
+                    arrived.requests.push(request);
+                }
+                Poll::Ready(Some(Err(status))) => arrived.end = Some(Err(status)),
+                Poll::Ready(None) => arrived.end = Some(Ok(())),
+                Poll::Pending if arrived.requests.is_empty() => return Poll::Pending,
                 Poll::Pending => break,
             }
-            if chunk.end.is_some() {
+            if arrived.end.is_some() {
                 break;
             }
         }
-        Poll::Ready(chunk)
-    }
-
-    fn read(&self, request: AppendStreamRequest) -> Result<(S::Posting, usize), Status> {
-        let event = request.event.ok_or_else(event_missing)?;
-        let posting = self.sink.read(event, request.want_receipt)?;
-        let bytes = S::bytes_of(&posting);
-        Ok((posting, bytes))
-    }
-
-    /// Posts events once the window and the queue have room for them; `false` when nobody waits for answers.
-    async fn post(
-        &self,
-        postings: Vec<S::Posting>,
-        refusals: Vec<Option<tonic_types::Status>>,
-    ) -> bool {
-        if refusals.is_empty() {
-            return true;
-        }
-        let events = u32::try_from(refusals.len()).unwrap_or(u32::MAX);
-        let window = Arc::clone(&self.window);
-        let Ok(room) = window.acquire_many_owned(events).await else {
-            return false;
-        };
-        let pending = if postings.is_empty() {
-            None
-        } else {
-            Some(self.sink.post(postings).await)
-        };
-        let events = Posted::Events {
-            pending,
-            refusals,
-            room,
-        };
-        self.posted.send(events).is_ok()
+        Poll::Ready(arrived)
     }
 }
 
 impl<P> Chunk<P> {
-    fn add(&mut self, event: Result<(P, usize), Status>) {
-        match event {
-            Ok((posting, bytes)) => {
-                self.postings.push(posting);
-                self.bytes = self.bytes.saturating_add(bytes);
-                self.refusals.push(None);
+    fn read<S: Sink<Posting = P>>(
+        sink: &S,
+        requests: Vec<AppendStreamRequest>,
+        room: OwnedSemaphorePermit,
+    ) -> Self {
+        let mut chunk = Self {
+            postings: Vec::with_capacity(requests.len()),
+            refusals: Vec::with_capacity(requests.len()),
+            room,
+        };
+        for request in requests {
+            let event = request.event.ok_or_else(event_missing);
+            match event.and_then(|event| sink.read(event, request.want_receipt)) {
+                Ok(posting) => {
+                    chunk.postings.push(posting);
+                    chunk.refusals.push(None);
+                }
+                Err(status) => chunk.refusals.push(Some(as_message(&status))),
             }
-            Err(status) => self.refusals.push(Some(as_message(&status))),
         }
+        chunk
     }
+}
+
+/// Posts events once the queue has room for them; `false` when nobody waits for answers.
+async fn post<S: Sink>(
+    sink: &S,
+    chunk: JoinHandle<Chunk<S::Posting>>,
+    posted: &mpsc::UnboundedSender<Posted<S::Pending>>,
+) -> bool {
+    let Ok(Chunk {
+        postings,
+        refusals,
+        room,
+    }) = chunk.await
+    else {
+        // Reading panicked. The events behind it must not be answered as if they were these.
+        let _ = posted.send(Posted::End(not_answered()));
+        return false;
+    };
+    if posted.is_closed() {
+        return false;
+    }
+    let pending = if postings.is_empty() {
+        None
+    } else {
+        Some(sink.post(postings).await)
+    };
+    let events = Posted::Events {
+        pending,
+        refusals,
+        room,
+    };
+    posted.send(events).is_ok()
 }
 
 /// Answers events in the order they came, each once it is durable or refused.

@@ -68,10 +68,6 @@ impl Sink for Nothing {
         Ok((event, want_receipt))
     }
 
-    fn bytes_of(_: &Self::Posting) -> usize {
-        0
-    }
-
     fn try_post(&self, posting: Self::Posting) -> Result<Self::Pending, Status> {
         Ok(vec![self.answer(posting)])
     }

@@ -52,10 +52,6 @@ impl Sink for LedgerSink {
         }
     }
 
-    fn bytes_of(posting: &Posting) -> usize {
-        posting.event.payload_bytes()
-    }
-
     fn try_post(&self, posting: Posting) -> Result<Pending, Status> {
         self.0.try_post(posting).map_err(|error| refused(&error))
     }

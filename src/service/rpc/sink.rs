@@ -21,9 +21,6 @@ pub(super) trait Sink: Clone + Send + Sync + 'static {
     /// Reads an event. This is the costly part that needs nobody else, so it is done where the event came in.
     fn read(&self, event: Event, want_receipt: bool) -> Result<Self::Posting, Status>;
 
-    /// Bytes that an event holds in memory, roughly.
-    fn bytes_of(posting: &Self::Posting) -> usize;
-
     /// Posts one event if there is room.
     fn try_post(&self, posting: Self::Posting) -> Result<Self::Pending, Status>;
 
