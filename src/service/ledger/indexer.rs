@@ -17,7 +17,7 @@ use super::{Shared, sealed::Sealed, stop::StopReason};
 use crate::store::{disk::Disk, journal::publish_checkpoint};
 
 /// How long a new checkpoint may wait for its file.
-const PUBLISH_EVERY: Duration = Duration::from_millis(100);
+const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 
 /// The indexer's thread.
 pub(super) struct Indexer {
