@@ -9,7 +9,6 @@ use exhibit::{
         rpc::{PRODUCER, errors::Reason},
     },
 };
-use tonic::Request;
 use tonic_types::StatusExt as _;
 
 use super::{about, append, fields, refused};
@@ -106,24 +105,6 @@ async fn what_is_missing_empty_or_too_long_is_named() {
     let status = append(&mut client, event("", "")).await.unwrap_err();
     assert_eq!(fields(&status), ["event.source", "event.event_id"]);
     assert_eq!(server.stop_and_verify().await.entries.len(), 0);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_deadline_that_passes_says_so_and_the_event_may_still_be_recorded_once() {
-    let server = TestServer::start().await;
-    let mut client = server.client().await;
-    server.gate.shut();
-    let mut request = Request::new(proto::AppendRequest {
-        event: Some(event("ci:a", "1")),
-    });
-    request.set_timeout(Duration::from_millis(500));
-    let status = client.append(request).await.unwrap_err();
-    assert_eq!(refused(&status), Reason::DeadlinePassed);
-    assert!(status.get_details_retry_info().is_some());
-    server.gate.open();
-    let again = append(&mut client, event("ci:a", "1")).await.unwrap();
-    assert!(again.recorded.unwrap().duplicate);
-    assert_eq!(server.stop_and_verify().await.entries.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

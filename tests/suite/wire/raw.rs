@@ -1,4 +1,4 @@
-//! Bytes that no generated client would send.
+//! Bytes that no generated client would send, and answers that one would not wait for.
 
 use exhibit::service::{proto, rpc::errors::Reason};
 use prost::Message as _;
@@ -6,11 +6,13 @@ use tonic::{
     Request, Status,
     client::Grpc,
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
-    codegen::http::uri::PathAndQuery,
+    codegen::http::{self, uri::PathAndQuery},
 };
 
+use tonic_types::StatusExt as _;
+
 use super::refused;
-use crate::support::{TestServer, event};
+use crate::support::{LONG, TestServer, event};
 
 /// Sends bytes as they are.
 #[derive(Default)]
@@ -99,5 +101,46 @@ async fn a_field_the_server_does_not_know_is_not_part_of_the_event() {
         .unwrap();
     assert!(again.recorded.unwrap().duplicate);
     assert_eq!(first.receipt, again.receipt);
+    assert_eq!(server.stop_and_verify().await.entries.len(), 1);
+}
+
+/// Calls over bare HTTP/2 with a deadline that only the server knows of, and gives the status.
+async fn call_with_deadline(server: &TestServer, message: &[u8], timeout: &str) -> Status {
+    let stream = tokio::net::TcpStream::connect(server.address)
+        .await
+        .unwrap();
+    let (client, connection) = h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    let request = http::Request::post(format!(
+        "http://{}/exhibit.v1.Ledger/Append",
+        server.address
+    ))
+    .header("content-type", "application/grpc")
+    .header("te", "trailers")
+    .header("grpc-timeout", timeout)
+    .body(())
+    .unwrap();
+    let mut client = client.ready().await.unwrap();
+    let (answer, mut body) = client.send_request(request, false).unwrap();
+    let mut frame = vec![0];
+    frame.extend((message.len() as u32).to_be_bytes());
+    frame.extend(message);
+    body.send_data(frame.into(), true).unwrap();
+    let answer = tokio::time::timeout(LONG, answer).await.unwrap().unwrap();
+    Status::from_header_map(answer.headers()).expect("a refusal has its status in the head")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deadline_that_passes_says_so_and_the_event_may_still_be_recorded_once() {
+    let server = TestServer::start().await;
+    server.gate.shut();
+    let status = call_with_deadline(&server, &request(event("ci:a", "1")), "500m").await;
+    assert_eq!(refused(&status), Reason::DeadlinePassed);
+    assert!(status.get_details_retry_info().is_some());
+    server.gate.open();
+    let again = append_bytes(&server, request(event("ci:a", "1")))
+        .await
+        .unwrap();
+    assert!(again.recorded.unwrap().duplicate);
     assert_eq!(server.stop_and_verify().await.entries.len(), 1);
 }
