@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     check::{Check, Path},
+    given,
     nouns::{Actor, Artifact, Revision},
     time,
     words::{ApprovalKind, Decision},
@@ -30,13 +31,21 @@ pub struct Approval {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<Artifact>,
     /// The environment it is given for, at most 255 bytes; every one where absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub environment: Option<String>,
     /// Until when it holds; for ever where absent.
     #[serde(default, with = "time", skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<UnixNanos>,
     /// Free text, at most 16,384 bytes. Personal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub comment: Option<String>,
 }
 

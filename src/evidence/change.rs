@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     check::{Check, Path},
+    given,
     nouns::{Actor, Revision},
     time,
     words::{ChangeClass, RiskLevel},
@@ -21,16 +22,28 @@ pub struct Change {
     /// One line that says what changes, 1 to 255 bytes.
     pub title: String,
     /// Why it is wanted, at most 4,096 bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub reason: Option<String>,
     /// How much could go wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub risk: Option<RiskLevel>,
     /// What it touches, at most 4,096 bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub impact: Option<String>,
     /// How to go back, at most 4,096 bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub rollback_plan: Option<String>,
     /// Who wrote it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,10 +67,18 @@ pub struct Change {
     #[serde(default, with = "time", skip_serializing_if = "Option::is_none")]
     pub planned_end: Option<UnixNanos>,
     /// Free text, at most 16,384 bytes. Personal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub comment: Option<String>,
     /// For a standard change: the model under which it is authorised in advance; at most 255 bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub change_model: Option<String>,
     /// The incidents or problems it answers, at most 64, 1 to 255 bytes each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

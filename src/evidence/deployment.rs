@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     check::{Check, Path},
+    given,
     nouns::{Actor, Artifact, Revision},
     time,
     words::{DeploymentAction, Outcome},
@@ -41,10 +42,18 @@ pub struct Deployment {
     #[serde(default, with = "time", skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<UnixNanos>,
     /// For a rollback, and only there: the event id of the deployment taken back, at most 255 bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub rollback_of: Option<String>,
     /// Free text, at most 16,384 bytes. Personal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub comment: Option<String>,
     /// The controls of the pipeline that were passed over by force; at most 64, 1 to 255 bytes each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -19,6 +19,7 @@ mod check;
 mod custom;
 mod deployment;
 mod fuzz;
+mod given;
 mod json;
 mod nouns;
 mod posted;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     check::{Check, Path},
+    given,
     words::ActorKind,
 };
 
@@ -24,16 +25,28 @@ pub struct Actor {
     /// A stable identity without personal data, such as `user:4711`; 1 to 255 bytes.
     pub id: String,
     /// In which role, such as `change-authority`; at most 64 bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub role: Option<String>,
     /// Whether it is a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<ActorKind>,
     /// The name people know them by, at most 255 bytes. Personal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub display_name: Option<String>,
     /// Mail address, at most 255 bytes. Personal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub mail: Option<String>,
 }
 
@@ -42,12 +55,20 @@ pub struct Actor {
 #[serde(deny_unknown_fields)]
 pub struct Artifact {
     /// Its name, at most 1,024 bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub name: Option<String>,
     /// Its digest, `sha256:<64 hex digits>` or `sha512:<128 hex digits>`, in lower case.
     pub digest: String,
     /// The version people call it by, at most 255 bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub version: Option<String>,
 }
 
@@ -56,12 +77,21 @@ pub struct Artifact {
 #[serde(deny_unknown_fields)]
 pub struct Revision {
     /// The repository's absolute URI, at most 2,048 bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub repository: Option<String>,
     /// The commit id, 40 or 64 hex digits in lower case.
     pub commit: String,
     /// The branch or tag, at most 255 bytes; `ref` in JSON.
-    #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        rename = "ref",
+        deserialize_with = "given::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub reference: Option<String>,
 }
 
@@ -162,8 +192,16 @@ impl Link {
 #[derive(Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Person {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     display_name: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     mail: Option<String>,
 }

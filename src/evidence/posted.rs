@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Approval, Change, Custom, Deployment, Evidence, Link, TestRun,
     check::{Check, Path},
+    given,
     nouns::Actor,
 };
 use crate::ledger::{
@@ -248,11 +249,11 @@ fn unwritable(error: &serde_json::Error) -> InvalidEvent {
 struct Document {
     source: String,
     event_id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given::text")]
     subject: Option<String>,
     #[serde(default, with = "super::time")]
     occurred_at: Option<UnixNanos>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given::count_u64")]
     source_sequence: Option<u64>,
     #[serde(default)]
     links: Vec<Link>,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     check::{Check, Path},
+    given,
     nouns::{Actor, Artifact, Revision},
     time,
     words::Outcome,
@@ -36,7 +37,11 @@ pub struct TestRun {
     /// The suite's name, 1 to 255 bytes.
     pub suite: String,
     /// What kind of tests, such as `unit`, `integration`, `security`; at most 64 bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub kind: Option<String>,
     /// How it ended.
     pub outcome: Outcome,
@@ -47,7 +52,11 @@ pub struct TestRun {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<Revision>,
     /// Where they ran, at most 255 bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub environment: Option<String>,
     /// How many ended how.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,7 +68,11 @@ pub struct TestRun {
     #[serde(default, with = "time", skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<UnixNanos>,
     /// The program that ran them, with its version, at most 255 bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub tool: Option<String>,
     /// The full report, by digest; at most 16.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -71,10 +84,18 @@ pub struct TestRun {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub triggered_by: Option<Actor>,
     /// Free text, at most 16,384 bytes. Personal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub comment: Option<String>,
     /// Which try this is of the same run, from 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given::count_u32",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub attempt: Option<u32>,
 }
 

@@ -75,3 +75,32 @@ fn posted_json_has_exactly_one_kind_of_evidence() {
         assert!(with(&bad).is_err(), "{bad}");
     }
 }
+
+#[test]
+fn an_empty_value_in_json_is_refused_and_never_taken_as_absent() {
+    let approval = r#"{"change_id":"1","decision":"approved","approver":{"id":"u"}X}"#;
+    let test_run = r#"{"suite":"unit","outcome":"succeeded"X}"#;
+    let with = |json: &str, field: &str| json.replace('X', field);
+    // Taken as absent, this approval would be one for every environment.
+    for field in [r#","environment":"""#, r#","comment":"""#] {
+        assert!(serde_json::from_str::<Approval>(&with(approval, field)).is_err());
+    }
+    let role = with(approval, "").replace(r#""id":"u""#, r#""id":"u","role":"""#);
+    assert!(serde_json::from_str::<Approval>(&role).is_err());
+    for field in [r#","tool":"""#, r#","attempt":0"#, r#","attempt":-1"#] {
+        assert!(serde_json::from_str::<TestRun>(&with(test_run, field)).is_err());
+    }
+    let event = format!(
+        r#"{{"source":"urn:ci:1","event_id":"1"X,"test_run":{}}}"#,
+        with(test_run, "")
+    );
+    for field in [r#","subject":"""#, r#","source_sequence":0"#] {
+        assert!(PostedEvent::from_json(with(&event, field).as_bytes()).is_err());
+    }
+    // The same without, or with something in it.
+    let field = r#","environment":"production""#;
+    assert!(serde_json::from_str::<Approval>(&with(approval, field)).is_ok());
+    assert!(serde_json::from_str::<Approval>(&with(approval, "")).is_ok());
+    assert!(serde_json::from_str::<TestRun>(&with(test_run, r#","attempt":1"#)).is_ok());
+    assert!(PostedEvent::from_json(with(&event, r#","source_sequence":1"#).as_bytes()).is_ok());
+}

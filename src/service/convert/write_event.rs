@@ -9,7 +9,9 @@ use crate::{
     service::proto::{self, event},
 };
 
-/// Writes an event for the API. Nothing is checked: the ledger does that, and this client may be older than it.
+/// Writes an event for the API. Nothing is checked: the ledger does that, and this client may be older than it. But
+/// what the API can't tell from absent is lost here, an empty text and a count of zero: JSON with these is not read,
+/// and who fills the structs by other means asks [`PostedEvent::violations`] first.
 pub fn posted_to_proto(event: PostedEvent) -> proto::Event {
     let evidence = match event.evidence {
         Evidence::Change(evidence) => event::Evidence::Change(change(*evidence)),
