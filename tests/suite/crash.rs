@@ -1,15 +1,16 @@
 //! The real server, killed under load and traced at work: what it acknowledged is there, and was durable before it said so.
 
 use std::{
+    collections::HashMap,
     path::Path,
     process::Command,
     time::{Duration, Instant},
 };
 
 use exhibit::{
-    ledger::{hash::LeafHash, note::VerifierKey, receipt::Receipt},
+    ledger::{entry::Entry, hash::LeafHash, note::VerifierKey, receipt::Receipt},
     service::proto::{
-        AppendRequest, AppendStreamRequest, EventKey, GetEntryRequest,
+        AppendRequest, AppendStreamRequest, EventKey, GetEntryRequest, ListEntriesRequest,
         append_stream_response::Result as Answer, get_entry_request::Selector,
         ledger_client::LedgerClient,
     },
@@ -157,7 +158,17 @@ fn check(
     let server = Server::start(directory);
     runtime.block_on(async {
         let mut client = server.client().await;
+        let there = entries(&mut client).await;
         for event in acknowledged {
+            let key = (event.source.clone(), event.event_id.clone());
+            let (index, leaf) = there.get(&key).expect("an acknowledged event is there");
+            assert_eq!(
+                (*index, leaf.as_bytes().as_slice()),
+                (event.index, event.leaf.as_slice())
+            );
+        }
+        // By its id, too: the index knows what the journal holds.
+        for event in acknowledged.iter().rev().take(200) {
             let key = EventKey {
                 source: event.source.clone(),
                 event_id: event.event_id.clone(),
@@ -165,19 +176,10 @@ fn check(
             let request = GetEntryRequest {
                 selector: Some(Selector::Event(key)),
             };
-            let entry = client
-                .get_entry(request)
-                .await
-                .expect("an acknowledged event is there")
-                .into_inner()
-                .entry
-                .unwrap();
-            let decoded = exhibit::ledger::entry::Entry::decode(&entry.entry).unwrap();
+            let entry = client.get_entry(request).await.expect("found by its id");
+            let entry = entry.into_inner().entry.unwrap();
+            let decoded = Entry::decode(&entry.entry).unwrap();
             assert_eq!(decoded.index.value(), event.index);
-            assert_eq!(
-                LeafHash::of_entry(&entry.entry).as_bytes().as_slice(),
-                &event.leaf
-            );
         }
     });
     assert!(server.stop().success());
@@ -217,6 +219,24 @@ fn check(
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
+}
+
+/// Every entry of the ledger, by its event: its index and leaf hash.
+async fn entries(client: &mut LedgerClient<Channel>) -> HashMap<(String, String), (u64, LeafHash)> {
+    let request = ListEntriesRequest {
+        omit_payloads: true,
+        ..ListEntriesRequest::default()
+    };
+    let mut stream = client.list_entries(request).await.unwrap().into_inner();
+    let mut entries = HashMap::new();
+    while let Some(message) = stream.message().await.unwrap() {
+        let bytes = message.entry.unwrap().entry;
+        let entry = Entry::decode(&bytes).unwrap();
+        let key = (entry.source.to_owned(), entry.event_id.to_owned());
+        let twice = entries.insert(key, (entry.index.value(), LeafHash::of_entry(&bytes)));
+        assert_eq!(twice, None, "an event has two entries");
+    }
+    entries
 }
 
 #[test]
