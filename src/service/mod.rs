@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod convert;
+pub mod fetch;
 pub mod ledger;
 pub mod proto;
 pub mod rpc;
