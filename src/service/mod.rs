@@ -3,6 +3,7 @@
 pub mod config;
 pub mod convert;
 pub mod fetch;
+pub mod http;
 pub mod ledger;
 pub mod proto;
 pub mod rpc;
