@@ -12,6 +12,7 @@
 #[cfg(feature = "cli")]
 mod audit;
 mod layers;
+mod python;
 mod tamper;
 mod vectors;
 
