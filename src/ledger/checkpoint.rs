@@ -38,6 +38,9 @@ pub enum CheckpointError {
     /// The text lacks a line, or a line is not what it should be.
     #[error("not a checkpoint: {0}")]
     Malformed(&'static str),
+    /// It speaks of an empty ledger, with another root than that of nothing.
+    #[error("not a checkpoint: the root of an empty ledger is not the hash of nothing")]
+    EmptyRoot,
     /// The key is one of cosigners, and a cosigner does not speak for a ledger.
     #[error(
         "{0} is a cosigner's key (0x04), not a ledger's; give the key that the ledger's operator published"
@@ -99,9 +102,7 @@ impl Checkpoint {
             root: RootHash::from_bytes(root),
         };
         if checkpoint.size == TreeSize::EMPTY && checkpoint.root != RootHash::empty() {
-            return Err(malformed(
-                "the root of an empty ledger is not the hash of nothing",
-            ));
+            return Err(CheckpointError::EmptyRoot);
         }
         Ok(checkpoint)
     }

@@ -2,7 +2,7 @@
 //!
 //! Bottom up: [`position`] and [`hash`] keep numbers and hashes apart by type; [`entry`] and [`payload`] are the
 //! bytes that are hashed; [`tree`] and [`tile`] are the Merkle tree; [`note`], [`checkpoint`] and [`receipt`] are
-//! what is signed and handed out; [`event`] and [`state`] are the write path as one function; [`verify`] is the
+//! what is signed and handed out; [`witness`] and [`policy`] are who else must have seen it; [`event`] and [`state`] are the write path as one function; [`verify`] is the
 //! same rules, asked of somebody else's bytes, and [`finding`] what it says.
 
 pub mod checkpoint;
@@ -13,6 +13,7 @@ pub mod finding;
 pub mod hash;
 pub mod note;
 pub mod payload;
+pub mod policy;
 pub mod position;
 #[doc(hidden)]
 pub mod properties;
@@ -23,3 +24,4 @@ pub mod state;
 pub mod tile;
 pub mod tree;
 pub mod verify;
+pub mod witness;

@@ -7,11 +7,34 @@ use super::{
     hash::RootHash,
     note::{CosigningKey, KeyName, Note, SigningKey, VerifierKey},
     payload::{check_parts, decode_bundle, decode_parts, encode_parts},
+    policy::Policy,
     position::{EntryIndex, TreeSize, count},
     receipt::Receipt,
     tile::{Span, TileId, bundle_of, decode_entry_bundle, decode_tile, encode_tile, push_entry},
     verify::{Chunk, IdentityKey, LedgerCheck, check_chunk},
+    witness::AddCheckpoint,
 };
+
+/// Of [`AddCheckpoint::parse`].
+pub fn witness_request(bytes: &[u8]) {
+    if let Ok(request) = AddCheckpoint::parse(bytes) {
+        assert_eq!(request.to_string().as_bytes(), bytes);
+    }
+}
+
+/// Of [`Policy`]: it is read or refused, and whoever signed, all the more signers meet it too.
+pub fn policy(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else {
+        return;
+    };
+    match text.parse::<Policy>() {
+        Ok(policy) => {
+            let some = policy.is_met_by(|place| place % 2 == 0);
+            assert!(!some || policy.is_met_by(|_| true));
+        }
+        Err(refused) => assert!(!refused.problem.is_empty()),
+    }
+}
 
 /// Of [`Entry::decode`].
 pub fn entry(bytes: &[u8]) {

@@ -1,0 +1,487 @@
+//! Policies of [C2SP tlog-policy](https://c2sp.org/tlog-policy): which witnesses must have seen a checkpoint.
+//!
+//! ```text
+//! log <vkey> [<url>]
+//! witness <name> <vkey> [<url>]
+//! group <name> all|any|<k> <member>...
+//! quorum <name>|none
+//! ```
+//!
+//! One statement a line; `#` begins a comment; words are separated by spaces and tabs. A group's members are witnesses
+//! and groups defined before it, each used in one group at most. There is exactly one quorum. A policy says who must
+//! have signed, not when: how old a cosignature may be is the reader's business.
+
+use std::{collections::HashMap, str::FromStr};
+
+use super::{
+    checkpoint::SignedCheckpoint,
+    note::{CosignedAt, KeyType, NoteError, VerifierKey},
+};
+
+/// The most bytes of a policy file.
+pub const POLICY_BYTES_MAX: usize = 1 << 20;
+/// The most logs, witnesses and groups, of each.
+pub const POLICY_NAMES_MAX: usize = 1024;
+
+/// A policy: logs, witnesses, and which of them must agree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    logs: Vec<PolicyLog>,
+    witnesses: Vec<PolicyWitness>,
+    groups: Vec<Group>,
+    quorum: Option<Member>,
+}
+
+/// A log that the policy speaks of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyLog {
+    /// Its key; the key's name is its origin.
+    pub key: VerifierKey,
+    /// Where it is, if the policy says.
+    pub url: Option<String>,
+}
+
+/// A witness that the policy knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyWitness {
+    /// What the policy calls it.
+    pub name: String,
+    /// The key that its cosignatures verify with.
+    pub key: VerifierKey,
+    /// Where checkpoints are submitted to it, if the policy says.
+    pub url: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Member {
+    Witness(usize),
+    Group(usize),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Group {
+    name: String,
+    needed: usize,
+    members: Vec<Member>,
+}
+
+/// A line of a policy that is not one, and what would be right.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line} of the policy: {problem}")]
+pub struct InvalidPolicy {
+    /// The line, from 1; 0 for the file as a whole.
+    pub line: usize,
+    /// What is wrong, and what would be right.
+    pub problem: String,
+}
+
+/// What a checkpoint's cosignatures come to under a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyOutcome {
+    /// For each witness of the policy, in order, what its signature is worth.
+    pub witnesses: Vec<(String, Witnessed)>,
+    /// Whether the quorum is reached.
+    pub met: bool,
+}
+
+/// What one witness's signature is worth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Witnessed {
+    /// It saw the checkpoint, at the latest time that it signed for.
+    At(CosignedAt),
+    /// It did not sign.
+    Missing,
+    /// A line with its key's name and id does not verify: somebody made it up, or damaged it.
+    Bad(NoteError),
+}
+
+impl Policy {
+    /// The logs, in order.
+    pub fn logs(&self) -> &[PolicyLog] {
+        &self.logs
+    }
+
+    /// The witnesses, in order.
+    pub fn witnesses(&self) -> &[PolicyWitness] {
+        &self.witnesses
+    }
+
+    /// Whether any witness is needed at all: `quorum none` asks for none.
+    pub fn needs_witnesses(&self) -> bool {
+        self.quorum.is_some()
+    }
+
+    /// Whether the witnesses at these places of [`Policy::witnesses`] make the quorum.
+    pub fn is_met_by(&self, signed: impl Fn(usize) -> bool) -> bool {
+        let mut met: Vec<bool> = Vec::with_capacity(self.groups.len());
+        let counts = |member: &Member, met: &[bool]| match member {
+            Member::Witness(place) => signed(*place),
+            Member::Group(place) => met.get(*place).copied().unwrap_or(false),
+        };
+        for group in &self.groups {
+            let members = group.members.iter();
+            let agreeing = members.filter(|member| counts(member, &met)).count();
+            met.push(agreeing >= group.needed);
+        }
+        self.quorum.is_none_or(|quorum| counts(&quorum, &met))
+    }
+
+    /// Checks the cosignatures of a checkpoint. The log's own signature is not looked at.
+    pub fn check(&self, checkpoint: &SignedCheckpoint) -> PolicyOutcome {
+        let judged = self.witnesses.iter().map(|witness| {
+            let seen = match checkpoint.note().cosigned_at(&witness.key) {
+                Ok(at) => Witnessed::At(at),
+                Err(NoteError::NotSignedBy(_)) => Witnessed::Missing,
+                Err(error) => Witnessed::Bad(error),
+            };
+            (witness.name.clone(), seen)
+        });
+        let witnesses: Vec<(String, Witnessed)> = judged.collect();
+        let signed = |place: usize| {
+            let witness = witnesses.get(place);
+            witness.is_some_and(|(_, seen)| matches!(seen, Witnessed::At(_)))
+        };
+        PolicyOutcome {
+            met: self.is_met_by(signed),
+            witnesses,
+        }
+    }
+}
+
+impl FromStr for Policy {
+    type Err = InvalidPolicy;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPolicy> {
+        if text.len() > POLICY_BYTES_MAX {
+            return Err(InvalidPolicy {
+                line: 0,
+                problem: format!("it has over {POLICY_BYTES_MAX} bytes"),
+            });
+        }
+        let mut reader = Reader::default();
+        for (line, number) in text.split('\n').zip(1..) {
+            let statement = reader.statement(line.strip_suffix('\r').unwrap_or(line));
+            statement.map_err(|problem| InvalidPolicy {
+                line: number,
+                problem,
+            })?;
+        }
+        reader.finish()
+    }
+}
+
+/// A policy that is being read.
+#[derive(Default)]
+struct Reader {
+    logs: Vec<PolicyLog>,
+    witnesses: Vec<PolicyWitness>,
+    groups: Vec<Group>,
+    /// Names that are taken, and whether they are in a group already.
+    names: HashMap<String, (Member, bool)>,
+    quorum: Option<Option<Member>>,
+}
+
+impl Reader {
+    fn statement(&mut self, line: &str) -> Result<(), String> {
+        if let Some(other) = line.chars().find(|c| c.is_control() && *c != '\t') {
+            return Err(format!("it has the control character {other:?}; remove it"));
+        }
+        let line = line.split('#').next().unwrap_or_default();
+        let words: Vec<&str> = line
+            .split([' ', '\t'])
+            .filter(|word| !word.is_empty())
+            .collect();
+        match words.as_slice() {
+            [] => Ok(()),
+            ["log", key] => self.log(key, None),
+            ["log", key, url] => self.log(key, Some(url)),
+            ["witness", name, key] => self.witness(name, key, None),
+            ["witness", name, key, url] => self.witness(name, key, Some(url)),
+            ["group", name, needed, members @ ..] if !members.is_empty() => {
+                self.group(name, needed, members)
+            }
+            ["quorum", name] => self.set_quorum(name),
+            [first @ ("log" | "witness" | "group" | "quorum"), ..] => Err(format!(
+                "a `{first}` line has another number of words; write `{}`",
+                form(first)
+            )),
+            [first, ..] => Err(format!(
+                "{first:?} begins no statement; a line begins with log, witness, group or quorum"
+            )),
+        }
+    }
+
+    fn log(&mut self, key: &str, url: Option<&str>) -> Result<(), String> {
+        let key: VerifierKey = key.parse().map_err(|error: NoteError| error.to_string())?;
+        if key.key_type() == KeyType::CosignatureV1 {
+            return Err("this is a cosigner's key (0x04), not a log's".to_owned());
+        }
+        if self.logs.iter().any(|log| log.key == key) {
+            return Err(format!("the log {} is named twice", key.name()));
+        }
+        room("logs", self.logs.len())?;
+        let url = url.map(check_url).transpose()?;
+        self.logs.push(PolicyLog { key, url });
+        Ok(())
+    }
+
+    fn witness(&mut self, name: &str, key: &str, url: Option<&str>) -> Result<(), String> {
+        let key: VerifierKey = key.parse().map_err(|error: NoteError| error.to_string())?;
+        if !key.key_type().is_timed() {
+            return Err(format!(
+                "{key} is an Ed25519 key (0x01), which does not cosign; give the witness's key of type 0x04 or 0x06"
+            ));
+        }
+        if let Some(other) = self.witnesses.iter().find(|other| other.key == key) {
+            return Err(format!(
+                "this is the key of {} too; one witness counts once",
+                other.name
+            ));
+        }
+        room("witnesses", self.witnesses.len())?;
+        self.take_name(name, Member::Witness(self.witnesses.len()))?;
+        let url = url.map(check_url).transpose()?;
+        self.witnesses.push(PolicyWitness {
+            name: name.to_owned(),
+            key,
+            url,
+        });
+        Ok(())
+    }
+
+    fn group(&mut self, name: &str, needed: &str, members: &[&str]) -> Result<(), String> {
+        let needed = match needed {
+            "all" => members.len(),
+            "any" => 1,
+            number => number
+                .parse()
+                .ok()
+                .filter(|n: &usize| n.to_string() == number && (1..=members.len()).contains(n))
+                .ok_or_else(|| {
+                    format!(
+                        "{number:?} is not how many of {} members must sign; write all, any, or 1 to {}",
+                        members.len(),
+                        members.len()
+                    )
+                })?,
+        };
+        room("groups", self.groups.len())?;
+        let mut found = Vec::with_capacity(members.len());
+        for member in members {
+            let Some((place, used)) = self.names.get_mut(*member) else {
+                return Err(format!(
+                    "{member:?} is no witness and no group defined above this line"
+                ));
+            };
+            if std::mem::replace(used, true) {
+                return Err(format!("{member:?} is in a group already"));
+            }
+            found.push(*place);
+        }
+        self.take_name(name, Member::Group(self.groups.len()))?;
+        self.groups.push(Group {
+            name: name.to_owned(),
+            needed,
+            members: found,
+        });
+        Ok(())
+    }
+
+    fn set_quorum(&mut self, name: &str) -> Result<(), String> {
+        let quorum = match name {
+            "none" => None,
+            name => Some(
+                self.names
+                    .get(name)
+                    .map(|(member, _)| *member)
+                    .ok_or_else(|| {
+                        format!("{name:?} is no witness and no group defined above this line")
+                    })?,
+            ),
+        };
+        if self.quorum.replace(quorum).is_some() {
+            return Err("there is a second quorum; a policy has exactly one".to_owned());
+        }
+        Ok(())
+    }
+
+    fn take_name(&mut self, name: &str, member: Member) -> Result<(), String> {
+        if name == "none" {
+            return Err("\"none\" is not a name: it stands for no quorum".to_owned());
+        }
+        match self.names.insert(name.to_owned(), (member, false)) {
+            None => Ok(()),
+            Some(_) => Err(format!("the name {name:?} is taken; choose another")),
+        }
+    }
+
+    fn finish(self) -> Result<Policy, InvalidPolicy> {
+        let quorum = self.quorum.ok_or(InvalidPolicy {
+            line: 0,
+            problem: "there is no quorum; add a line `quorum NAME`, or `quorum none`".to_owned(),
+        })?;
+        Ok(Policy {
+            logs: self.logs,
+            witnesses: self.witnesses,
+            groups: self.groups,
+            quorum,
+        })
+    }
+}
+
+fn form(statement: &str) -> &'static str {
+    match statement {
+        "log" => "log VKEY [URL]",
+        "witness" => "witness NAME VKEY [URL]",
+        "group" => "group NAME all|any|K MEMBER...",
+        _ => "quorum NAME|none",
+    }
+}
+
+fn room(what: &str, have: usize) -> Result<(), String> {
+    if have < POLICY_NAMES_MAX {
+        Ok(())
+    } else {
+        Err(format!("there are over {POLICY_NAMES_MAX} {what}"))
+    }
+}
+
+fn check_url(url: &str) -> Result<String, String> {
+    if url.starts_with("http://") || url.starts_with("https://") {
+        Ok(url.trim_end_matches('/').to_owned())
+    } else {
+        Err(format!(
+            "{url:?} is not a URL; write it as https://HOST/PATH"
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::{
+        note::CosigningKey,
+        sample::{key, ledger},
+    };
+
+    fn cosigner(name: &str, seed: u8) -> CosigningKey {
+        let name = format!("{name}.example.com").parse().unwrap();
+        CosigningKey::from_seed(name, KeyType::CosignatureV1, &[seed; 32]).unwrap()
+    }
+
+    fn witnesses() -> [CosigningKey; 4] {
+        [("a", 1), ("b", 2), ("c", 3), ("d", 4)].map(|(name, seed)| cosigner(name, seed))
+    }
+
+    fn header() -> String {
+        let mut text = format!("# two of three, and d\nlog {}\n", key().verifier());
+        for (name, key) in ["a", "b", "c", "d"].iter().zip(witnesses()) {
+            text.push_str(&format!(
+                "witness {name}\t{} https://{name}.example.com/\n",
+                key.verifier()
+            ));
+        }
+        text
+    }
+
+    /// Whether a policy is met when these witnesses have signed.
+    fn met(rules: &str, signers: &[usize]) -> bool {
+        let policy: Policy = format!("{}{rules}", header()).parse().unwrap();
+        let signed = ledger(3).checkpoint.sign(&key());
+        let text = signed.note().text().to_owned();
+        let at = CosignedAt::from_seconds(7).unwrap();
+        let keys = witnesses();
+        let lines = signers.iter().map(|n| keys[*n].cosign(&text, at).unwrap());
+        let outcome = policy.check(&signed.with_signatures(lines).unwrap());
+        for (place, (_, seen)) in outcome.witnesses.iter().enumerate() {
+            let expected = if signers.contains(&place) {
+                Witnessed::At(at)
+            } else {
+                Witnessed::Missing
+            };
+            assert_eq!(*seen, expected);
+        }
+        outcome.met
+    }
+
+    #[test]
+    fn quorums_count_witnesses_and_groups() {
+        let nested = "group most 2 a b c\ngroup both all most d # and d\nquorum both\n";
+        for (signers, expected) in [
+            (vec![], false),
+            (vec![0, 1], false),
+            (vec![0, 3], false),
+            (vec![0, 2, 3], true),
+            (vec![0, 1, 2, 3], true),
+        ] {
+            assert_eq!(met(nested, &signers), expected, "{signers:?}");
+        }
+        assert!(met("quorum none", &[]));
+        assert!(met("quorum b\n", &[1]) && !met("quorum b\n", &[0]));
+        assert!(met("group x any a b\nquorum x", &[1]) && !met("group x any a b\nquorum x", &[2]));
+    }
+
+    #[test]
+    fn a_made_up_cosignature_counts_for_nothing_and_is_told() {
+        let policy: Policy = format!("{}quorum a\n", header()).parse().unwrap();
+        let signed = ledger(3).checkpoint.sign(&key());
+        let at = CosignedAt::from_seconds(7).unwrap();
+        let mut line = witnesses()[0].cosign(signed.note().text(), at).unwrap();
+        line.signature[30] ^= 1;
+        let outcome = policy.check(&signed.with_signatures([line]).unwrap());
+        assert!(!outcome.met);
+        assert!(matches!(outcome.witnesses[0].1, Witnessed::Bad(_)));
+    }
+
+    #[test]
+    fn the_parts_are_read_as_written() {
+        let policy: Policy = format!("{}quorum none\r\n", header()).parse().unwrap();
+        assert_eq!(policy.logs()[0].key, *key().verifier());
+        assert_eq!(policy.witnesses().len(), 4);
+        let url = policy.witnesses()[1].url.as_deref();
+        assert_eq!(url, Some("https://b.example.com"));
+        assert!(!policy.needs_witnesses());
+    }
+
+    #[test]
+    fn statements_of_another_form_are_refused_with_their_line() {
+        let log = key().verifier().to_string();
+        let [a, b, ..] = witnesses().map(|key| key.verifier().to_string());
+        let two = format!("witness a {a}\nwitness b {b}\n");
+        for (text, line, why) in [
+            (String::new(), 0, "no quorum"),
+            ("quorum none\nquorum none".to_owned(), 2, "second quorum"),
+            ("quorum a".to_owned(), 1, "defined above"),
+            ("Quorum none".to_owned(), 1, "begins no statement"),
+            ("quorum".to_owned(), 1, "quorum NAME|none"),
+            ("log".to_owned(), 1, "log VKEY [URL]"),
+            (format!("log {log} ftp://x"), 1, "not a URL"),
+            (format!("log {log}\nlog {log}"), 2, "named twice"),
+            (format!("log {a}"), 1, "cosigner's key"),
+            (format!("log {}", &log[1..]), 1, "not a verifier key"),
+            (format!("witness a {log}"), 1, "does not cosign"),
+            (format!("witness none {a}"), 1, "not a name"),
+            (format!("witness a {a}\nwitness a {b}"), 2, "taken"),
+            (format!("witness a {a}\nwitness b {a}"), 2, "counts once"),
+            (format!("witness a\u{a0}{a}"), 1, "witness NAME VKEY"),
+            (format!("witness a {a}\u{b}"), 1, "control character"),
+            (format!("{two}group g 3 a b"), 3, "1 to 2"),
+            (format!("{two}group g 0 a b"), 3, "1 to 2"),
+            (format!("{two}group g 02 a b"), 3, "1 to 2"),
+            (format!("{two}group g any"), 3, "group NAME"),
+            (format!("{two}group g any c"), 3, "defined above"),
+            (format!("{two}group g any g"), 3, "defined above"),
+            (format!("{two}group g any a a"), 3, "in a group already"),
+            (
+                format!("{two}group g any a\ngroup h any a"),
+                4,
+                "in a group already",
+            ),
+            (format!("{two}group a any b"), 3, "taken"),
+        ] {
+            let refused = text.parse::<Policy>().unwrap_err();
+            assert_eq!(refused.line, line, "{text}: {refused}");
+            assert!(refused.problem.contains(why), "{text}: {refused}");
+        }
+    }
+}
