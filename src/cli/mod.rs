@@ -105,6 +105,7 @@ enum Command {
     Checkpoint(checkpoint::CheckpointCommand),
     Export(export::Export),
     Verify(verify::Verify),
+    Pins(pins::PinsCommand),
     Key(key::Key),
     #[cfg(feature = "server")]
     Config(config::ConfigCommand),
@@ -132,6 +133,7 @@ impl Command {
             Self::Checkpoint(command) => command.run(output),
             Self::Export(command) => command.run(output),
             Self::Verify(command) => command.run(output),
+            Self::Pins(command) => command.run(output),
             Self::Key(command) => command.run(output),
             #[cfg(feature = "server")]
             Self::Config(command) => command.run(output),

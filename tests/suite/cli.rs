@@ -62,6 +62,7 @@ impl Home {
             .args(arguments)
             .env("EXHIBIT_SERVER", self.server.url())
             .env("XDG_STATE_HOME", self.dir.path().join("state"))
+            .env_remove("EXHIBIT_NO_PINS")
             .env_remove("EXHIBIT_VKEY");
         command
     }

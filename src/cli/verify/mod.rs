@@ -5,7 +5,9 @@
 
 use std::{fs, path::PathBuf};
 
-use super::{args, error::CliError, exit::Exit, output::Output, progress::Progress};
+use super::{
+    args, error::CliError, exit::Exit, output::Output, pins::OptionalPinArgs, progress::Progress,
+};
 use crate::{
     ledger::{checkpoint::SignedCheckpoint, note::VerifierKey, receipt::Receipt},
     pack::{
@@ -41,14 +43,19 @@ pub(super) struct Verify {
     /// A checkpoint that was kept: history must be its continuation; may be repeated
     #[arg(long = "checkpoint", value_name = "FILE", value_parser = args::path)]
     checkpoints: Vec<PathBuf>,
+    #[command(flatten)]
+    pins: OptionalPinArgs,
 }
 
 impl Verify {
     pub(super) fn run(self, output: &mut Output) -> Result<Exit, CliError> {
-        let options = self.kept()?;
+        let mut options = self.kept()?;
+        let pins = self.pins.read()?;
         let target = Target::find(&self.target)?;
-        let mut trust = Trust::decide(self.vkey, &target)?;
-        let report = check(&target, trust.key(), &options)?;
+        let mut trust = Trust::decide(self.vkey, pins, &target)?;
+        options.remembered = trust.remembered();
+        let mut report = check(&target, trust.key(), &options)?;
+        trust.explain(&mut report);
         trust.remember(&report)?;
         output.print(&Shown {
             report: &report,

@@ -104,6 +104,11 @@ impl Shown<'_> {
             );
             lines.push(format!("{kept}: history continues from there"));
         }
+        if more.remembered_checkpoints > 0 {
+            lines.push(
+                "the checkpoint remembered from last time: history continues from there".to_owned(),
+            );
+        }
         if more.receipts > 0 && self.report.subject != Subject::Receipt {
             let kept = counted(more.receipts, "kept receipt", "kept receipts");
             lines.push(format!("{kept}: the entry still stands there"));

@@ -18,7 +18,12 @@ mod tree;
 use std::path::{Path, PathBuf};
 
 use super::report::Report;
-use crate::ledger::{checkpoint::SignedCheckpoint, note::VerifierKey, receipt::Receipt};
+use crate::ledger::{
+    checkpoint::{Checkpoint, SignedCheckpoint},
+    hash::LeafHash,
+    note::VerifierKey,
+    receipt::Receipt,
+};
 
 /// What to compare with, and what to leave out.
 #[derive(Debug, Clone, Default)]
@@ -27,8 +32,20 @@ pub struct VerifyOptions {
     pub trusted: Vec<SignedCheckpoint>,
     /// Receipts of this ledger that were kept elsewhere: each entry must stand where its receipt says.
     pub receipts: Vec<Receipt>,
+    /// What this verifier remembers of the ledger from an earlier verification.
+    pub remembered: Option<Remembered>,
     /// Where to put temporary files; the system's directory where none is given.
     pub temporary: Option<PathBuf>,
+}
+
+/// What a verifier remembers of a ledger. It comes from the verifier's own store, so nobody's signature is asked for
+/// again: a ledger whose key has changed must still continue it.
+#[derive(Debug, Clone)]
+pub struct Remembered {
+    /// The largest checkpoint that was accepted.
+    pub checkpoint: Checkpoint,
+    /// The leaf of the first entry, where that was seen.
+    pub first_leaf: Option<LeafHash>,
 }
 
 /// Why nothing could be checked. What is wrong with what was checked is a finding, not one of these.

@@ -212,6 +212,7 @@ fn finish(
         &mut report.more,
         &mut report.not_checked,
     );
+    report.first_leaf = ordered.kept.first_leaf();
     let complete = ordered.jsonl.is_open() && ordered.csv.is_open();
     let (in_jsonl, lines, jsonl) = ordered.jsonl.finish();
     let (in_csv, rows, csv) = ordered.csv.finish();
