@@ -27,6 +27,8 @@ pub enum Subject {
     DataDirectory,
     /// One receipt.
     Receipt,
+    /// A log that is read over HTTP: entries and tree, no payloads.
+    Log,
 }
 
 /// The answer in one word.

@@ -46,6 +46,7 @@ impl Shown<'_> {
             Subject::Pack => "audit pack",
             Subject::DataDirectory => "data directory",
             Subject::Receipt => "receipt",
+            Subject::Log => "log",
         };
         let path = self.report.path.as_deref().unwrap_or("-");
         format!("{subject} {path} of {}", self.report.origin)

@@ -1,5 +1,6 @@
 //! Verifying offline: a pack, a data directory, a receipt, with no trust in whoever made it.
 
+mod against;
 mod batch;
 mod bundle;
 mod checkpoint;
@@ -15,9 +16,11 @@ mod pack;
 mod receipt;
 mod tree;
 
+pub use against::verify_receipt_against;
+
 use std::path::{Path, PathBuf};
 
-use super::report::Report;
+use super::{read::PackFiles, report::Report};
 use crate::ledger::{
     checkpoint::{Checkpoint, SignedCheckpoint},
     hash::LeafHash,
@@ -84,6 +87,19 @@ pub fn verify_pack(
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<Report, VerifyError> {
     pack::verify(path, key, options, progress)
+}
+
+/// Verifies a log that is read file by file from wherever it is; see [`PackFiles::is_bare_log`].
+///
+/// # Errors
+/// When nothing could be checked.
+pub fn verify_log(
+    files: &dyn PackFiles,
+    key: &VerifierKey,
+    options: &VerifyOptions,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<Report, VerifyError> {
+    pack::verify_files(files, Default::default(), key, options, progress)
 }
 
 /// Verifies the data directory of a ledger, running or not. `progress` hears of entries done and in all.
