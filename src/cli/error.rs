@@ -166,6 +166,16 @@ impl CliError {
         lines
     }
 
+    /// What lies behind it, one text a layer.
+    #[cfg(feature = "server")]
+    pub(super) fn causes(&self) -> Vec<String> {
+        let behind = self.lines().into_iter();
+        behind
+            .filter(|(what, _)| *what == "because")
+            .map(|(_, text)| text)
+            .collect()
+    }
+
     fn help(&self) -> Option<String> {
         match self {
             Self::Usage { help, .. } => Some(help.clone()),

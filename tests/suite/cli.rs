@@ -1,6 +1,9 @@
 //! The command line: sessions that are documentation too, its reference, and the real program against a real server.
 
+mod histories;
+mod monitoring;
 mod recording;
+mod remembering;
 mod verifying;
 
 use std::{

@@ -12,8 +12,6 @@ use super::{super::error::CliError, Pin};
 use crate::ledger::{
     checkpoint::SignedCheckpoint,
     hash::{LeafHash, NodeHash},
-    position::TreeSize,
-    tree::Frontier,
 };
 
 const FORMAT: &str = "exhibit-pins/1";
@@ -77,15 +75,6 @@ impl Line {
             subtrees,
         })
     }
-}
-
-/// The tree that a pin goes on from, if it holds all that takes.
-#[cfg(feature = "server")]
-pub(super) fn tree_of(pin: &Pin) -> Option<Frontier> {
-    let size: TreeSize = pin.size();
-    let tree = Frontier::resume(size, pin.subtrees.clone())?;
-    let signed = pin.checkpoint.as_ref()?;
-    (tree.root() == signed.checkpoint().root).then_some(tree)
 }
 
 /// A file below `$XDG_STATE_HOME/exhibit`, by default below `~/.local/state`.

@@ -16,6 +16,8 @@ use std::path::PathBuf;
 
 pub(super) use self::command::PinsCommand;
 use super::{args, error::CliError};
+#[cfg(feature = "server")]
+use crate::ledger::tree::Frontier;
 use crate::{
     ledger::{
         checkpoint::SignedCheckpoint,
@@ -93,6 +95,14 @@ impl Pin {
     pub(super) fn size(&self) -> TreeSize {
         let signed = self.checkpoint.as_ref();
         signed.map_or(TreeSize::EMPTY, |signed| signed.checkpoint().size)
+    }
+
+    /// The tree to go on from, if the pin holds all that takes.
+    #[cfg(feature = "server")]
+    pub(super) fn tree(&self) -> Option<Frontier> {
+        let tree = Frontier::resume(self.size(), self.subtrees.clone())?;
+        let signed = self.checkpoint.as_ref()?;
+        (tree.root() == signed.checkpoint().root).then_some(tree)
     }
 
     /// What the history at hand must continue.

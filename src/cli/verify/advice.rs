@@ -3,7 +3,7 @@
 use crate::ledger::finding::FindingKind;
 
 /// What to do about a finding of this kind.
-pub(super) const fn advice(kind: FindingKind) -> &'static str {
+pub(in crate::cli) const fn advice(kind: FindingKind) -> &'static str {
     use FindingKind as Kind;
     match kind {
         Kind::CheckpointMalformed => {

@@ -25,6 +25,8 @@ mod shown;
 mod target;
 mod trust;
 
+#[cfg(feature = "server")]
+pub(super) use advice::advice;
 use against::verify_against;
 use shown::Shown;
 use target::Target;
