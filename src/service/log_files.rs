@@ -104,7 +104,7 @@ impl LogFiles {
     }
 
     /// What a partial tile or bundle would be, from the full one that has taken its place.
-    fn from_full(&self, path: &str) -> Result<Option<Vec<u8>>, FileError> {
+    fn part_of_full(&self, path: &str) -> Result<Option<Vec<u8>>, FileError> {
         let full = |span: Span| Span { width: 256, ..span };
         if let Ok(id) = path.parse::<TileId>() {
             if id.span.is_full() {
@@ -157,7 +157,7 @@ impl PackFiles for LogFiles {
         }
         let content = match self.fetch(path)? {
             Some(content) => content,
-            None => self.from_full(path)?.ok_or(FileError::Missing)?,
+            None => self.part_of_full(path)?.ok_or(FileError::Missing)?,
         };
         let length = crate::ledger::position::count(content.len());
         if length > limit {

@@ -143,7 +143,7 @@ fn check(target: &Target, key: &VerifierKey, options: &VerifyOptions) -> Result<
         }
         #[cfg(feature = "server")]
         Target::Log(files) => {
-            let report = verify_log(files, key, options, &step);
+            let report = verify_log(files.as_ref(), key, options, &step);
             target::complete(files)?;
             report.map(|report| Report {
                 path: Some(files.address().to_owned()),

@@ -42,7 +42,7 @@ pub(super) enum Target {
     },
     /// A log that is read over HTTP.
     #[cfg(feature = "server")]
-    Log(LogFiles),
+    Log(Box<LogFiles>),
     /// A pack that a running server made of its whole ledger.
     #[cfg(feature = "server")]
     Fetched {
@@ -101,7 +101,7 @@ impl Target {
                 };
             }
             #[cfg(feature = "server")]
-            Self::Log(files) => key_of(files),
+            Self::Log(files) => key_of(files.as_ref()),
             #[cfg(feature = "server")]
             Self::Fetched { file, .. } => key_in_pack(file.path()),
         };
@@ -150,8 +150,10 @@ pub(super) fn open_pack(path: &Path) -> io::Result<Option<Box<dyn PackFiles>>> {
     if path.is_dir() {
         return Ok(Some(Box::new(FolderFiles::open(path)?)));
     }
-    let files = ZipFiles::open(File::open(path)?)?;
-    Ok(files.map(|files| Box::new(files) as Box<dyn PackFiles>))
+    match ZipFiles::open(File::open(path)?)? {
+        Some(files) => Ok(Some(Box::new(files))),
+        None => Ok(None),
+    }
 }
 
 fn key_in_pack(path: &Path) -> Option<VerifierKey> {
@@ -196,7 +198,7 @@ pub(super) fn complete(files: &LogFiles) -> Result<(), CliError> {
 #[cfg(feature = "server")]
 fn fetch(named: &str) -> Result<Target, CliError> {
     let Ok(url) = ServerUrl::parse(named) else {
-        return open_log(named).map(Target::Log);
+        return open_log(named).map(Box::new).map(Target::Log);
     };
     let directory = std::env::temp_dir();
     let mut file =
@@ -211,7 +213,7 @@ fn fetch(named: &str) -> Result<Target, CliError> {
                     "note",
                     format!("{named} speaks no gRPC: reading it as a log, without payloads"),
                 );
-                Ok(Target::Log(files))
+                Ok(Target::Log(Box::new(files)))
             }
             Err(_) => Err(error),
         },
