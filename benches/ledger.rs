@@ -3,6 +3,7 @@
 //!     cargo bench --bench ledger -- ingest            what `exhibit bench` measures
 //!     cargo bench --bench ledger -- verify [ENTRIES]  1,000,000 unless said otherwise
 //!     cargo bench --bench ledger -- large [ENTRIES]   5,000,000 unless said otherwise
+//!     cargo bench --bench ledger -- tiles [ENTRIES]   100,000 unless said otherwise; needs nginx and wrk
 //!
 //! The ledgers lie below the target directory and are removed again. The events are the same in every run. Nothing is
 //! waited for but what is measured; times are wall time.
@@ -14,6 +15,9 @@
     clippy::indexing_slicing,
     reason = "a measurement fails by panicking"
 )]
+
+#[path = "ledger/tiles.rs"]
+mod tiles;
 
 use std::{
     path::{Path, PathBuf},
@@ -54,10 +58,12 @@ fn main() {
         Some("ingest") => ingest(),
         Some("verify") => verify(entries(1_000_000)),
         Some("large") => large(entries(5_000_000)),
+        Some("tiles") => tiles::tiles(entries(100_000)),
         _ => {
             ingest();
             verify(1_000_000);
             large(5_000_000);
+            tiles::tiles(100_000);
         }
     }
 }
@@ -87,8 +93,10 @@ fn verify(entries: u64) {
         let blocks = blocks(&directory);
         let hashing = best(|| hash(&blocks));
         drop(blocks);
-        let (dir_time, dir_peak) = best_process(&["verify", path(&directory), "--vkey", &vkey]);
-        let (pack_time, pack_peak) = best_process(&["verify", path(&pack), "--vkey", &vkey]);
+        let (dir_time, dir_peak) =
+            best_process(&["verify", path(&directory), "--vkey", &vkey, "--no-pins"]);
+        let (pack_time, pack_peak) =
+            best_process(&["verify", path(&pack), "--vkey", &vkey, "--no-pins"]);
         let ratio = |time: Duration| hashing.as_secs_f64() / time.as_secs_f64();
         println!("verify {entries} entries, all cores");
         println!("  only hashing the same bytes      {:8.0} ms", ms(hashing));

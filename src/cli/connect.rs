@@ -1,6 +1,6 @@
 //! A connection to a ledger's server.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use tonic::{Status, transport::Channel};
 
@@ -69,6 +69,8 @@ pub(super) struct Session {
     runtime: tokio::runtime::Runtime,
     client: LedgerClient<Channel>,
     url: ServerUrl,
+    /// How long the server may take for an answer, or for the next message of a stream.
+    patience: Option<Duration>,
 }
 
 impl Session {
@@ -85,7 +87,16 @@ impl Session {
             runtime,
             client,
             url: url.clone(),
+            patience: None,
         })
+    }
+
+    /// Gives up on a server that takes longer than this for an answer, or for the next message of a stream.
+    pub(super) fn with_patience(self, patience: Duration) -> Self {
+        Self {
+            patience: Some(patience),
+            ..self
+        }
     }
 
     /// Makes one call.
@@ -93,7 +104,8 @@ impl Session {
         &mut self,
         call: impl AsyncFnOnce(&mut LedgerClient<Channel>) -> Result<tonic::Response<T>, Status>,
     ) -> Result<T, CliError> {
-        match self.runtime.block_on(call(&mut self.client)) {
+        let answered = within(self.patience, call(&mut self.client));
+        match self.runtime.block_on(answered) {
             Ok(response) => Ok(response.into_inner()),
             Err(status) => Err(refused(&self.url, status)),
         }
@@ -105,9 +117,20 @@ impl Session {
         stream: &mut tonic::Streaming<T>,
     ) -> Result<Option<T>, CliError> {
         self.runtime
-            .block_on(stream.message())
+            .block_on(within(self.patience, stream.message()))
             .map_err(|status| refused(&self.url, status))
     }
+}
+
+async fn within<T>(
+    patience: Option<Duration>,
+    answer: impl Future<Output = Result<T, Status>>,
+) -> Result<T, Status> {
+    let Some(patience) = patience else {
+        return answer.await;
+    };
+    let late = |_| Status::deadline_exceeded(format!("no answer within {} s", patience.as_secs()));
+    tokio::time::timeout(patience, answer).await.map_err(late)?
 }
 
 fn refused(url: &ServerUrl, status: Status) -> CliError {

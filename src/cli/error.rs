@@ -90,6 +90,22 @@ impl CliError {
         }
     }
 
+    /// Whether whoever was asked may speak something else than gRPC.
+    #[cfg(feature = "server")]
+    pub(super) fn is_no_grpc(&self) -> bool {
+        use tonic::Code;
+        match self {
+            Self::Server(error) => match error.as_ref() {
+                super::status::ServerError::Unreachable { .. } => true,
+                super::status::ServerError::Refused { status, .. } => matches!(
+                    status.code(),
+                    Code::Unavailable | Code::Unknown | Code::Internal | Code::Unimplemented
+                ),
+            },
+            _ => false,
+        }
+    }
+
     /// Adds the cause.
     pub(super) fn because(self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         match self {
@@ -148,6 +164,16 @@ impl CliError {
             lines.push(("help", help));
         }
         lines
+    }
+
+    /// What lies behind it, one text a layer.
+    #[cfg(feature = "server")]
+    pub(super) fn causes(&self) -> Vec<String> {
+        let behind = self.lines().into_iter();
+        behind
+            .filter(|(what, _)| *what == "because")
+            .map(|(_, text)| text)
+            .collect()
     }
 
     fn help(&self) -> Option<String> {

@@ -41,6 +41,8 @@ mod demo;
 #[cfg(feature = "server")]
 mod local;
 #[cfg(feature = "server")]
+mod monitor;
+#[cfg(feature = "server")]
 mod receipt;
 #[cfg(feature = "server")]
 mod record;
@@ -105,6 +107,9 @@ enum Command {
     Checkpoint(checkpoint::CheckpointCommand),
     Export(export::Export),
     Verify(verify::Verify),
+    #[cfg(feature = "server")]
+    Monitor(Box<monitor::Monitor>),
+    Pins(pins::PinsCommand),
     Key(key::Key),
     #[cfg(feature = "server")]
     Config(config::ConfigCommand),
@@ -132,6 +137,9 @@ impl Command {
             Self::Checkpoint(command) => command.run(output),
             Self::Export(command) => command.run(output),
             Self::Verify(command) => command.run(output),
+            #[cfg(feature = "server")]
+            Self::Monitor(command) => command.run(output),
+            Self::Pins(command) => command.run(output),
             Self::Key(command) => command.run(output),
             #[cfg(feature = "server")]
             Self::Config(command) => command.run(output),

@@ -174,21 +174,24 @@ fn tell_ready(address: SocketAddr, as_json: bool) {
 }
 
 fn start_log(config: &Config) -> Result<(), CliError> {
-    let filter = EnvFilter::try_new(&config.log.level).map_err(|error| {
-        CliError::failed(format!(
-            "log.level {:?} is not a level or a filter",
-            config.log.level
-        ))
-        .because(error)
-        .with_help("set it to error, warn, info, debug or trace")
+    start_log_with(&config.log.level, config.log.format == LogFormat::Json)
+}
+
+/// Starts the log, on stderr.
+pub(super) fn start_log_with(level: &str, as_json: bool) -> Result<(), CliError> {
+    let filter = EnvFilter::try_new(level).map_err(|error| {
+        CliError::failed(format!("log.level {level:?} is not a level or a filter"))
+            .because(error)
+            .with_help("set it to error, warn, info, debug or trace")
     })?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(stderr)
         .with_ansi(stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
-    let started = match config.log.format {
-        LogFormat::Text => log.try_init(),
-        LogFormat::Json => log.json().try_init(),
+    let started = if as_json {
+        log.json().try_init()
+    } else {
+        log.try_init()
     };
     if started.is_err() {
         say("warning", "something else logs already");

@@ -94,6 +94,10 @@ kinds! {
     Forked = "forked", "history was rewritten";
     /// A receipt or trusted checkpoint knows more entries than there are.
     RolledBack = "rolled_back", "history was cut short";
+    /// The ledger is signed by another key than the one that was remembered for its name.
+    KeyChanged = "key_changed", "the ledger's key is another one";
+    /// The ledger begins with another entry than the one that was remembered for its name.
+    Recreated = "recreated", "the ledger was begun anew";
 }
 
 impl fmt::Display for FindingKind {

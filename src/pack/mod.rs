@@ -28,5 +28,8 @@ pub mod write;
 
 pub use report::{Report, Verdict};
 pub use source::{Block, PackSource, SourceError};
-pub use verify::{VerifyError, VerifyOptions, verify_data_directory, verify_pack, verify_receipt};
+pub use verify::{
+    Remembered, VerifyError, VerifyOptions, verify_data_directory, verify_log, verify_pack,
+    verify_receipt, verify_receipt_against,
+};
 pub use write::{PackError, PackRequest, Summary, write_pack};

@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use super::sequence::SourcesStatement;
 use crate::ledger::{
+    checkpoint::SignedCheckpoint,
     finding::{Finding, FindingKind},
-    hash::RootHash,
+    hash::{LeafHash, RootHash},
     position::{EntryIndex, TreeSize},
     verify::{Counts, Findings},
 };
@@ -26,6 +27,8 @@ pub enum Subject {
     DataDirectory,
     /// One receipt.
     Receipt,
+    /// A log that is read over HTTP: entries and tree, no payloads.
+    Log,
 }
 
 /// The answer in one word.
@@ -63,6 +66,8 @@ pub struct MoreCounts {
     pub checkpoints: u64,
     /// Kept checkpoints that were found to be a beginning of this history.
     pub trusted_checkpoints: u64,
+    /// What was remembered from an earlier verification and found to be a beginning of this history.
+    pub remembered_checkpoints: u64,
     /// Kept receipts whose entry was found where they say.
     pub receipts: u64,
     /// Batches of a journal whose root was recomputed.
@@ -104,6 +109,12 @@ pub struct Report {
     pub not_checked: Vec<String>,
     /// Whether the producers' own counts have gaps.
     pub sources: SourcesStatement,
+    /// The checkpoint that covers what was verified, if the trusted key signed it.
+    #[serde(skip)]
+    pub signed: Option<SignedCheckpoint>,
+    /// The leaf of the ledger's first entry, if that was seen.
+    #[serde(skip)]
+    pub first_leaf: Option<LeafHash>,
 }
 
 impl Report {

@@ -5,5 +5,6 @@ pub mod convert;
 pub mod fetch;
 pub mod http;
 pub mod ledger;
+pub mod log_files;
 pub mod proto;
 pub mod rpc;

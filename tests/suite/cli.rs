@@ -1,6 +1,9 @@
 //! The command line: sessions that are documentation too, its reference, and the real program against a real server.
 
+mod histories;
+mod monitoring;
 mod recording;
+mod remembering;
 mod verifying;
 
 use std::{
@@ -62,6 +65,7 @@ impl Home {
             .args(arguments)
             .env("EXHIBIT_SERVER", self.server.url())
             .env("XDG_STATE_HOME", self.dir.path().join("state"))
+            .env_remove("EXHIBIT_NO_PINS")
             .env_remove("EXHIBIT_VKEY");
         command
     }

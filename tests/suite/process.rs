@@ -14,6 +14,8 @@ use tonic::transport::{Channel, Endpoint};
 pub(crate) fn exhibit() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_exhibit"));
     command.env_remove("RUST_LOG");
+    // Tests make many ledgers of one name.
+    command.env("EXHIBIT_NO_PINS", "true");
     command
 }
 

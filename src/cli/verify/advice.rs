@@ -3,7 +3,7 @@
 use crate::ledger::finding::FindingKind;
 
 /// What to do about a finding of this kind.
-pub(super) const fn advice(kind: FindingKind) -> &'static str {
+pub(in crate::cli) const fn advice(kind: FindingKind) -> &'static str {
     use FindingKind as Kind;
     match kind {
         Kind::CheckpointMalformed => {
@@ -50,6 +50,36 @@ pub(super) const fn advice(kind: FindingKind) -> &'static str {
         Kind::DuplicateEvent => {
             "count the event once, and report it: a ledger that works never records one twice"
         }
+        Kind::ManifestMismatch
+        | Kind::DerivedMismatch
+        | Kind::ContainerDamaged
+        | Kind::UnexpectedFile
+        | Kind::JournalDamaged
+        | Kind::JournalTorn => about_files(kind),
+        Kind::ReceiptInvalid => {
+            "this receipt proves nothing: get it again from the ledger, or from whoever recorded the event"
+        }
+        Kind::Forked => {
+            "history was rewritten since: keep both versions, and tell everyone who relies on this ledger"
+        }
+        Kind::RolledBack => {
+            "entries that existed are gone: keep what you have, and ask for the ledger as of your checkpoint or receipt"
+        }
+        Kind::KeyChanged => {
+            "ask the operator, by another way than this, whether the key was changed and why; if so, give the new one with \
+             --vkey, and what was remembered of the history is still demanded"
+        }
+        Kind::Recreated => {
+            "this is another ledger under the old name: ask where the old one is; only if its end was announced, \
+             `exhibit pins forget NAME`"
+        }
+    }
+}
+
+/// What to do about files around the entries.
+const fn about_files(kind: FindingKind) -> &'static str {
+    use FindingKind as Kind;
+    match kind {
         Kind::ManifestMismatch => {
             "trust the entries, not the manifest, and ask who made this pack and with what"
         }
@@ -69,14 +99,18 @@ pub(super) const fn advice(kind: FindingKind) -> &'static str {
         Kind::JournalTorn => {
             "a write was cut off, such as by a power cut: the server cuts the rest off at its next start"
         }
-        Kind::ReceiptInvalid => {
-            "this receipt proves nothing: get it again from the ledger, or from whoever recorded the event"
-        }
-        Kind::Forked => {
-            "history was rewritten since: keep both versions, and tell everyone who relies on this ledger"
-        }
-        Kind::RolledBack => {
-            "entries that existed are gone: keep what you have, and ask for the ledger as of your checkpoint or receipt"
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_finding_has_its_advice() {
+        for kind in FindingKind::ALL {
+            assert!(advice(*kind).len() > 20, "{kind}");
         }
     }
 }

@@ -5,7 +5,9 @@
 
 use std::{fs, path::PathBuf};
 
-use super::{args, error::CliError, exit::Exit, output::Output, progress::Progress};
+use super::{
+    args, error::CliError, exit::Exit, output::Output, pins::OptionalPinArgs, progress::Progress,
+};
 use crate::{
     ledger::{checkpoint::SignedCheckpoint, note::VerifierKey, receipt::Receipt},
     pack::{
@@ -14,11 +16,18 @@ use crate::{
     },
 };
 
+#[cfg(feature = "server")]
+use crate::pack::verify_log;
+
 mod advice;
+mod against;
 mod shown;
 mod target;
 mod trust;
 
+#[cfg(feature = "server")]
+pub(super) use advice::advice;
+use against::verify_against;
 use shown::Shown;
 use target::Target;
 use trust::Trust;
@@ -32,6 +41,14 @@ pub(super) struct Verify {
     /// An audit pack, the directory one was unpacked to, a data directory, a receipt, or the URL of a server
     #[arg(value_name = "PACK|DIR|RECEIPT|URL", value_parser = args::text)]
     target: String,
+    /// After the word `receipt`: the receipt
+    #[arg(value_name = "FILE", value_parser = args::text)]
+    file: Option<String>,
+    /// What a receipt is compared with: does the entry stand there, and is that history the receipt's continuation?
+    ///
+    /// Proven with a few hash tiles; the ledger is not fetched. A data directory is gone through whole.
+    #[arg(long, value_name = "PACK|DIR|URL", value_parser = args::text)]
+    against: Option<String>,
     /// The ledger's verifier key, or @ and the file it stands in; without it, the key is remembered at first use
     #[arg(long, value_name = "VKEY|@FILE", value_parser = args::verifier_key, env = "EXHIBIT_VKEY", hide_env_values = true)]
     vkey: Option<VerifierKey>,
@@ -41,20 +58,39 @@ pub(super) struct Verify {
     /// A checkpoint that was kept: history must be its continuation; may be repeated
     #[arg(long = "checkpoint", value_name = "FILE", value_parser = args::path)]
     checkpoints: Vec<PathBuf>,
+    #[command(flatten)]
+    pins: OptionalPinArgs,
 }
 
 impl Verify {
     pub(super) fn run(self, output: &mut Output) -> Result<Exit, CliError> {
-        let options = self.kept()?;
-        let target = Target::find(&self.target)?;
-        let mut trust = Trust::decide(self.vkey, &target)?;
-        let report = check(&target, trust.key(), &options)?;
+        let mut options = self.kept()?;
+        let pins = self.pins.read()?;
+        let target = self.find()?;
+        let mut trust = Trust::decide(self.vkey.clone(), pins, &target)?;
+        options.remembered = trust.remembered();
+        let mut report = match &self.against {
+            Some(named) => verify_against(&target, named, &trust, options)?,
+            None => check(&target, trust.key(), &options)?,
+        };
+        trust.explain(&mut report);
         trust.remember(&report)?;
         output.print(&Shown {
             report: &report,
             trust: &trust,
         })?;
         Ok(exit(report.verdict))
+    }
+
+    fn find(&self) -> Result<Target, CliError> {
+        match (self.target.as_str(), &self.file) {
+            (_, None) => Target::find(&self.target),
+            ("receipt", Some(file)) => Target::receipt(file),
+            (first, Some(file)) => Err(CliError::usage(
+                format!("{first} and {file} are two things to verify"),
+                "verify one at a time; `receipt FILE` says that the file is a receipt",
+            )),
+        }
     }
 
     /// What was kept to compare with.
@@ -97,11 +133,20 @@ fn check(target: &Target, key: &VerifierKey, options: &VerifyOptions) -> Result<
             if !options.trusted.is_empty() || !options.receipts.is_empty() {
                 return Err(CliError::usage(
                     "a receipt can't be compared with other receipts or checkpoints",
-                    "verify a pack or a running ledger with --receipt and --checkpoint",
+                    "compare it with a pack or a server: --against PACK|DIR|URL",
                 ));
             }
             verify_receipt(bytes, key).map(|report| Report {
                 path: Some(path.display().to_string()),
+                ..report
+            })
+        }
+        #[cfg(feature = "server")]
+        Target::Log(files) => {
+            let report = verify_log(files.as_ref(), key, options, &step);
+            target::complete(files)?;
+            report.map(|report| Report {
+                path: Some(files.address().to_owned()),
                 ..report
             })
         }

@@ -46,6 +46,7 @@ impl Shown<'_> {
             Subject::Pack => "audit pack",
             Subject::DataDirectory => "data directory",
             Subject::Receipt => "receipt",
+            Subject::Log => "log",
         };
         let path = self.report.path.as_deref().unwrap_or("-");
         format!("{subject} {path} of {}", self.report.origin)
@@ -103,6 +104,11 @@ impl Shown<'_> {
                 "kept checkpoints",
             );
             lines.push(format!("{kept}: history continues from there"));
+        }
+        if more.remembered_checkpoints > 0 {
+            lines.push(
+                "the checkpoint remembered from last time: history continues from there".to_owned(),
+            );
         }
         if more.receipts > 0 && self.report.subject != Subject::Receipt {
             let kept = counted(more.receipts, "kept receipt", "kept receipts");

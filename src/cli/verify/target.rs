@@ -12,12 +12,17 @@ use crate::{
         note::{KeyName, VerifierKey},
         receipt::Receipt,
     },
-    pack::read::{FolderFiles, PackFiles, TEXT_BYTES_MAX, ZipFiles},
+    pack::{
+        manifest::VERIFIER_KEY,
+        read::{FolderFiles, PackFiles, TEXT_BYTES_MAX, ZipFiles},
+    },
     store::directory::DataDirectory,
 };
 
 #[cfg(feature = "server")]
-use super::super::{connect::ServerUrl, export, pack_file::TemporaryFile};
+use super::super::{connect::ServerUrl, error::say, export, pack_file::TemporaryFile};
+#[cfg(feature = "server")]
+use crate::service::log_files::LogFiles;
 
 const HINT: &str = "name an audit pack, the directory one was unpacked to, a data directory, a receipt, or the URL of a server";
 
@@ -35,6 +40,9 @@ pub(super) enum Target {
         /// Its content.
         bytes: Vec<u8>,
     },
+    /// A log that is read over HTTP.
+    #[cfg(feature = "server")]
+    Log(Box<LogFiles>),
     /// A pack that a running server made of its whole ledger.
     #[cfg(feature = "server")]
     Fetched {
@@ -48,7 +56,7 @@ pub(super) enum Target {
 impl Target {
     /// Finds out what it is.
     pub(super) fn find(named: &str) -> Result<Self, CliError> {
-        if named.starts_with("http://") || named.starts_with("https://") {
+        if is_url(named) {
             return fetch(named);
         }
         let path = PathBuf::from(named);
@@ -71,6 +79,13 @@ impl Target {
         }
     }
 
+    /// A file that was said to be a receipt.
+    pub(super) fn receipt(named: &str) -> Result<Self, CliError> {
+        let path = PathBuf::from(named);
+        let bytes = fs::read(&path).map_err(CliError::read(&path))?;
+        Ok(Self::Receipt { path, bytes })
+    }
+
     /// The ledger that it says it is of, and the key that it brings along. Neither is to be trusted.
     pub(super) fn claims(&self) -> Claims {
         let key = match self {
@@ -85,6 +100,8 @@ impl Target {
                     key: None,
                 };
             }
+            #[cfg(feature = "server")]
+            Self::Log(files) => key_of(files.as_ref()),
             #[cfg(feature = "server")]
             Self::Fetched { file, .. } => key_in_pack(file.path()),
         };
@@ -128,37 +145,91 @@ fn beginning(path: &Path) -> io::Result<Vec<u8>> {
     Ok(start)
 }
 
-fn key_in_pack(path: &Path) -> Option<VerifierKey> {
-    let read = |files: &dyn PackFiles| files.read("log.vkey", TEXT_BYTES_MAX).ok();
-    let text = if path.is_dir() {
-        read(&FolderFiles::open(path).ok()?)
-    } else {
-        read(&ZipFiles::open(File::open(path).ok()?).ok()??)
-    };
-    std::str::from_utf8(&text?).ok()?.trim().parse().ok()
+/// Opens the files of a pack, zipped or unpacked; `None` when it is no zip.
+pub(super) fn open_pack(path: &Path) -> io::Result<Option<Box<dyn PackFiles>>> {
+    if path.is_dir() {
+        return Ok(Some(Box::new(FolderFiles::open(path)?)));
+    }
+    match ZipFiles::open(File::open(path)?)? {
+        Some(files) => Ok(Some(Box::new(files))),
+        None => Ok(None),
+    }
 }
 
+fn key_in_pack(path: &Path) -> Option<VerifierKey> {
+    key_of(open_pack(path).ok()??.as_ref())
+}
+
+fn key_of(files: &dyn PackFiles) -> Option<VerifierKey> {
+    let text = files.read(VERIFIER_KEY, TEXT_BYTES_MAX).ok()?;
+    std::str::from_utf8(&text).ok()?.trim().parse().ok()
+}
+
+/// Whether a target is somewhere on a network.
+pub(super) fn is_url(named: &str) -> bool {
+    named.starts_with("http://") || named.starts_with("https://")
+}
+
+/// Opens the log below an address.
+#[cfg(feature = "server")]
+pub(super) fn open_log(named: &str) -> Result<LogFiles, CliError> {
+    LogFiles::open(named).map_err(|error| {
+        CliError::failed(format!("there is no log to read at {named}"))
+            .because(error)
+            .with_help("name the address below which /checkpoint is, such as http://ledger.example.com:8087")
+    })
+}
+
+/// Refuses a result that rests on requests that failed.
+#[cfg(feature = "server")]
+pub(super) fn complete(files: &LogFiles) -> Result<(), CliError> {
+    match files.failure() {
+        None => Ok(()),
+        Some(error) => {
+            let what = format!("{} could not be read to the end", files.address());
+            Err(CliError::failed(what)
+                .because(error)
+                .with_help("nothing is known; try again"))
+        }
+    }
+}
+
+/// A whole pack where the server speaks gRPC; otherwise, and below a path, a log.
 #[cfg(feature = "server")]
 fn fetch(named: &str) -> Result<Target, CliError> {
-    let url = ServerUrl::parse(named).map_err(|problem| {
-        CliError::usage(
-            format!("{named} is not a server's address: {problem}"),
-            HINT,
-        )
-    })?;
+    let Ok(url) = ServerUrl::parse(named) else {
+        return open_log(named).map(Box::new).map(Target::Log);
+    };
     let directory = std::env::temp_dir();
     let mut file =
         TemporaryFile::create(&directory, "exhibit-verify").map_err(CliError::write(&directory))?;
     let path = file.path().to_owned();
     let whole = crate::service::proto::ExportPackRequest::default();
-    export::receive(&url, whole, &path, file.file())?;
-    Ok(Target::Fetched { url, file })
+    match export::receive(&url, whole, &path, file.file()) {
+        Ok(_) => Ok(Target::Fetched { url, file }),
+        Err(error) if error.is_no_grpc() => match LogFiles::open(named) {
+            Ok(files) => {
+                say(
+                    "note",
+                    format!("{named} speaks no gRPC: reading it as a log, without payloads"),
+                );
+                Ok(Target::Log(Box::new(files)))
+            }
+            Err(_) => Err(error),
+        },
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(not(feature = "server"))]
 fn fetch(named: &str) -> Result<Target, CliError> {
-    Err(CliError::failed(format!(
+    Err(no_network(named))
+}
+
+#[cfg(not(feature = "server"))]
+pub(super) fn no_network(named: &str) -> CliError {
+    CliError::failed(format!(
         "this build can't reach {named}: it verifies files alone"
     ))
-    .with_help("export a pack where the ledger is, and verify that"))
+    .with_help("export a pack where the ledger is, and verify that")
 }

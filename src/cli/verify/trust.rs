@@ -1,52 +1,89 @@
-//! Which key is trusted, and why.
+//! Which key is trusted, and why; and what is remembered of the ledger.
 
 use super::{
     super::{
         error::{CliError, say},
-        pins::Pins,
+        pins::{Pin, Pins},
     },
     target::Target,
 };
 use crate::{
-    ledger::note::VerifierKey,
-    pack::{Report, Verdict},
+    ledger::{
+        finding::{Finding, FindingKind},
+        note::VerifierKey,
+    },
+    pack::{Remembered, Report, Verdict},
 };
 
-/// The trusted key, and where it comes from.
+/// The trusted key, where it comes from, and what the history must continue.
 #[derive(Debug)]
-pub(super) enum Trust {
+pub(super) struct Trust {
+    key: VerifierKey,
+    origin: Origin,
+    /// The key that came along, where another one was remembered.
+    other: Option<VerifierKey>,
+    pins: Option<Pins>,
+    pin: Option<Pin>,
+}
+
+/// Where a key comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
     /// It was given.
-    Given(VerifierKey),
+    Given,
     /// It was remembered from an earlier time.
-    Remembered(VerifierKey),
+    Remembered,
     /// It came with what is verified, for the first time: nobody has vouched for it.
-    FirstUse(VerifierKey, Pins),
+    FirstUse,
 }
 
 impl Trust {
     /// Decides which key to trust.
-    pub(super) fn decide(given: Option<VerifierKey>, target: &Target) -> Result<Self, CliError> {
+    pub(super) fn decide(
+        given: Option<VerifierKey>,
+        pins: Option<Pins>,
+        target: &Target,
+    ) -> Result<Self, CliError> {
+        let find = |name| pins.as_ref().and_then(|pins| pins.find(name)).cloned();
         if let Some(key) = given {
-            return Ok(Self::Given(key));
+            let pin = find(key.name());
+            return Ok(Self {
+                key,
+                origin: Origin::Given,
+                other: None,
+                pins,
+                pin,
+            });
         }
-        let pins = Pins::read()?;
         let claims = target.claims();
-        let known = claims.origin.as_ref().and_then(|origin| pins.find(origin));
-        if let Some(known) = known {
-            if claims.key.as_ref().is_some_and(|key| key != known) {
+        if let Some(pin) = claims.origin.as_ref().and_then(find) {
+            let other = claims.key.filter(|key| *key != pin.key);
+            if let (Some(_), Some(pins)) = (&other, &pins) {
                 say(
                     "warning",
                     format!(
                         "the key of {} has changed: checking with the one remembered in {}, not with the one that came along",
-                        known.name(),
+                        pin.key.name(),
                         pins.path().display()
                     ),
                 );
             }
-            return Ok(Self::Remembered(known.clone()));
+            return Ok(Self {
+                key: pin.key.clone(),
+                origin: Origin::Remembered,
+                other,
+                pins,
+                pin: Some(pin),
+            });
         }
         match claims.key {
-            Some(key) => Ok(Self::FirstUse(key, pins)),
+            Some(key) => Ok(Self {
+                key,
+                origin: Origin::FirstUse,
+                other: None,
+                pins,
+                pin: None,
+            }),
             None => Err(CliError::failed("there is no key to verify with").with_help(
                 "give the ledger's verifier key with --vkey VKEY or --vkey @FILE; its operator publishes it",
             )),
@@ -55,54 +92,113 @@ impl Trust {
 
     /// The trusted key.
     pub(super) const fn key(&self) -> &VerifierKey {
-        match self {
-            Self::Given(key) | Self::Remembered(key) | Self::FirstUse(key, _) => key,
-        }
+        &self.key
     }
 
-    /// Where it comes from, as JSON has it.
+    /// What the history must continue.
+    pub(super) fn remembered(&self) -> Option<Remembered> {
+        self.pin.as_ref()?.remembered()
+    }
+
+    /// Where the key comes from, as JSON has it.
     pub(super) const fn source(&self) -> &'static str {
-        match self {
-            Self::Given(_) => "given",
-            Self::Remembered(_) => "remembered",
-            Self::FirstUse(..) => "first_use",
+        match self.origin {
+            Origin::Given => "given",
+            Origin::Remembered => "remembered",
+            Origin::FirstUse => "first_use",
         }
     }
 
-    /// Where it comes from, in words.
+    /// Where the key comes from, in words.
     pub(super) const fn words(&self) -> &'static str {
-        match self {
-            Self::Given(_) => "the key was given",
-            Self::Remembered(_) => "the key was remembered from its first use",
-            Self::FirstUse(..) => "NONE YET: the key came with what was verified",
+        match self.origin {
+            Origin::Given => "the key was given",
+            Origin::Remembered => "the key was remembered from an earlier verification",
+            Origin::FirstUse => "NONE YET: the key came with what was verified",
         }
     }
 
-    /// Remembers a key at its first use, if what came with it holds.
+    /// Says that the key has changed, where that is what a bad signature comes from.
+    pub(super) fn explain(&self, report: &mut Report) {
+        if let Some(other) = self
+            .other
+            .as_ref()
+            .filter(|_| report.has(FindingKind::CheckpointUntrusted))
+        {
+            let expected = format!("the key that was remembered, {}", self.key);
+            let finding = Finding::new(FindingKind::KeyChanged, expected, other);
+            report.findings.push(finding);
+            report.findings.sort();
+        }
+    }
+
+    /// Remembers the key and what was verified, if it holds and goes on from what was remembered.
     pub(super) fn remember(&mut self, report: &Report) -> Result<(), CliError> {
-        let Self::FirstUse(key, pins) = self else {
+        let first_use = self.origin == Origin::FirstUse;
+        if first_use {
+            say(
+                "warning",
+                format!(
+                    "no --vkey was given, so this only shows that the evidence agrees with itself; compare the key with \
+                     one that the ledger's operator published: {}",
+                    self.key
+                ),
+            );
+        }
+        let Some(pin) = self.next(report) else {
             return Ok(());
         };
-        say(
-            "warning",
-            format!(
-                "no --vkey was given, so this only shows that the evidence agrees with itself; compare the key with \
-                 one that the ledger's operator published: {key}"
-            ),
-        );
-        let signed = report.more.checkpoints > 0;
-        if report.verdict == Verdict::Altered || !signed {
+        let Some(pins) = &mut self.pins else {
+            return Ok(());
+        };
+        if self.pin.as_ref() == Some(&pin) {
             return Ok(());
         }
-        pins.add(key)?;
-        say(
-            "note",
-            format!(
-                "from now on only this key is accepted for {}; it is remembered in {}",
-                key.name(),
-                pins.path().display()
+        match pins.replace(pin) {
+            Ok(true) if first_use => say(
+                "note",
+                format!(
+                    "from now on only this key is accepted for {}; it is remembered in {}",
+                    self.key.name(),
+                    pins.path().display()
+                ),
             ),
-        );
+            Ok(true) => {}
+            Ok(false) => say(
+                "warning",
+                format!(
+                    "what is remembered of {} was changed by another verification meanwhile; verify again to compare with that",
+                    self.key.name()
+                ),
+            ),
+            Err(error) if first_use => return Err(error),
+            // The verdict stands; that it can't be remembered is another matter.
+            Err(error) => say(
+                "warning",
+                format!("this verification is not remembered: {error}"),
+            ),
+        }
         Ok(())
+    }
+
+    /// What is to be remembered from now on; `None` where nothing is.
+    fn next(&self, report: &Report) -> Option<Pin> {
+        if report.verdict == Verdict::Altered {
+            return None;
+        }
+        let signed = report.signed.clone()?;
+        let size = signed.checkpoint().size;
+        let known = self.pin.as_ref();
+        let has_checkpoint = known.is_some_and(|pin| pin.checkpoint.is_some());
+        if has_checkpoint && report.more.remembered_checkpoints == 0 {
+            return None;
+        }
+        let known_leaf = known.and_then(|pin| pin.first_leaf);
+        Some(Pin {
+            key: self.key.clone(),
+            checkpoint: (size.value() > 0).then_some(signed),
+            first_leaf: known_leaf.or(report.first_leaf),
+            subtrees: Vec::new(),
+        })
     }
 }

@@ -85,6 +85,11 @@ pub trait PackFiles: Sync {
     /// # Errors
     /// When the container can't be read.
     fn digest_before(&self, path: &str) -> Result<Option<blake3::Hash>, FileError>;
+
+    /// Whether there are only checkpoint, tiles and entries: no payloads, no manifest, no listings.
+    fn is_bare_log(&self) -> bool {
+        false
+    }
 }
 
 /// Fills the buffer from a place of a file, whatever other threads read meanwhile.

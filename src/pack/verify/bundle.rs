@@ -94,11 +94,15 @@ pub(super) fn check(
         ENTRY_BUNDLE_BYTES_MAX,
         FindingKind::EntryMalformed,
     )?;
-    let payloads = file(
-        span.payload_path(),
-        PAYLOAD_BUNDLE_BYTES_MAX,
-        FindingKind::PayloadMissing,
-    )?;
+    let payloads = if files.is_bare_log() {
+        None
+    } else {
+        file(
+            span.payload_path(),
+            PAYLOAD_BUNDLE_BYTES_MAX,
+            FindingKind::PayloadMissing,
+        )?
+    };
     let id = TileId {
         level: 0,
         span: tile,

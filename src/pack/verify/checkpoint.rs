@@ -37,9 +37,12 @@ pub(super) fn read_checkpoint(
     report.more.checkpoints = 1;
     match finding {
         Some(finding) => findings.push(finding.in_place(CHECKPOINT)),
-        None => report
-            .checked
-            .push("the checkpoint's signature, by the trusted key".to_owned()),
+        None => {
+            report.signed.clone_from(&signed);
+            report
+                .checked
+                .push("the checkpoint's signature, by the trusted key".to_owned());
+        }
     }
     if let Some(signed) = &signed {
         report.size = Some(signed.checkpoint().size);

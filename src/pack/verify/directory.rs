@@ -255,6 +255,7 @@ impl Check {
         let (findings, more) = (&mut self.findings, &mut self.more);
         self.kept
             .compare(size, |_| None, findings, more, &mut self.not_checked);
+        report.first_leaf = self.kept.first_leaf();
         let repeated = self.duplicates.finish(|first, again| {
             let expected = format!("no second entry for the event of entry {first}");
             let found = format!("entry {again}");
@@ -297,9 +298,12 @@ impl Check {
             Some(finding) => self
                 .findings
                 .push(finding.in_place("the journal's last batch")),
-            None => report.checked.push(
-                "the signature of the last batch's checkpoint, by the trusted key".to_owned(),
-            ),
+            None => {
+                report.signed = Some(last.clone());
+                report.checked.push(
+                    "the signature of the last batch's checkpoint, by the trusted key".to_owned(),
+                );
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{VerifyError, VerifyOptions};
+use super::{Remembered, VerifyError, VerifyOptions};
 use crate::{
     ledger::{
         finding::{Finding, FindingKind},
@@ -21,9 +21,10 @@ pub(super) struct Kept {
     /// Checkpoints given as such, at the front of the list; the rest are those of receipts.
     pinned: usize,
     receipts: Vec<(EntryIndex, LeafHash)>,
+    remembered: Option<Remembered>,
     /// The roots of the ledger at hand at the sizes that are asked for.
     roots: BTreeMap<TreeSize, Option<RootHash>>,
-    /// The leaves of the ledger at hand at the indexes of the receipts.
+    /// The leaves of the ledger at hand at the indexes of the receipts, and the first.
     leaves: BTreeMap<EntryIndex, Option<LeafHash>>,
 }
 
@@ -52,9 +53,17 @@ impl Kept {
             checkpoints.push((signed.size, signed.root));
             receipts.push((receipt.index, LeafHash::of_entry(&receipt.entry)));
         }
+        let remembered = options.remembered.clone();
+        let pinned_size = remembered.iter().map(|known| known.checkpoint.size);
+        let sizes = checkpoints.iter().map(|(size, _)| *size).chain(pinned_size);
+        let indexes = receipts.iter().map(|(index, _)| *index);
         Ok(Self {
-            roots: checkpoints.iter().map(|(size, _)| (*size, None)).collect(),
-            leaves: receipts.iter().map(|(index, _)| (*index, None)).collect(),
+            roots: sizes.map(|size| (size, None)).collect(),
+            leaves: indexes
+                .chain([EntryIndex::default()])
+                .map(|index| (index, None))
+                .collect(),
+            remembered,
             checkpoints,
             pinned,
             receipts,
@@ -98,6 +107,60 @@ impl Kept {
         self.roots.get(&size).copied().flatten()
     }
 
+    /// The leaf of the ledger's first entry, if that is at hand.
+    pub(super) fn first_leaf(&self) -> Option<LeafHash> {
+        self.leaves.get(&EntryIndex::default()).copied().flatten()
+    }
+
+    /// Compares with what is remembered; a ledger that was begun anew is told from one that was rewritten or cut.
+    fn compare_remembered(
+        &self,
+        size: TreeSize,
+        root_from_tiles: &impl Fn(TreeSize) -> Option<RootHash>,
+        findings: &mut Findings,
+        more: &mut MoreCounts,
+        not_checked: &mut Vec<String>,
+    ) {
+        let Some(known) = &self.remembered else {
+            return;
+        };
+        let then = &known.checkpoint;
+        if let (Some(first), Some(found)) = (known.first_leaf, self.first_leaf())
+            && first != found
+        {
+            findings.push(Finding::at(
+                FindingKind::Recreated,
+                EntryIndex::default(),
+                format!("leaf {first}, as it was remembered"),
+                format!("leaf {found}"),
+            ));
+            return;
+        }
+        if then.size > size {
+            findings.push(Finding::at(
+                FindingKind::RolledBack,
+                size.next_index(),
+                format!("the {} entries that were remembered", then.size),
+                format!("{size} entries"),
+            ));
+            return;
+        }
+        match self.root_at(then.size).or_else(|| root_from_tiles(then.size)) {
+            Some(found) if found == then.root => {
+                more.remembered_checkpoints = more.remembered_checkpoints.saturating_add(1);
+            }
+            Some(found) => findings.push(Finding::new(
+                FindingKind::Forked,
+                format!("root {} at size {}, as it was remembered", then.root, then.size),
+                format!("root {found}"),
+            )),
+            None => not_checked.push(format!(
+                "whether this continues the remembered checkpoint of size {}: the entries or tiles for it are not here",
+                then.size
+            )),
+        }
+    }
+
     /// Compares: `size` is how far the ledger at hand goes, and `root_from_tiles` gives a root that no pass over the
     /// entries has given.
     pub(super) fn compare(
@@ -108,6 +171,7 @@ impl Kept {
         more: &mut MoreCounts,
         not_checked: &mut Vec<String>,
     ) {
+        self.compare_remembered(size, &root_from_tiles, findings, more, not_checked);
         for (number, (kept, root)) in self.checkpoints.iter().enumerate() {
             let what = if number < self.pinned {
                 "a kept checkpoint"

@@ -1,5 +1,6 @@
 //! Verifying offline: a pack, a data directory, a receipt, with no trust in whoever made it.
 
+mod against;
 mod batch;
 mod bundle;
 mod checkpoint;
@@ -15,10 +16,17 @@ mod pack;
 mod receipt;
 mod tree;
 
+pub use against::verify_receipt_against;
+
 use std::path::{Path, PathBuf};
 
-use super::report::Report;
-use crate::ledger::{checkpoint::SignedCheckpoint, note::VerifierKey, receipt::Receipt};
+use super::{read::PackFiles, report::Report};
+use crate::ledger::{
+    checkpoint::{Checkpoint, SignedCheckpoint},
+    hash::LeafHash,
+    note::VerifierKey,
+    receipt::Receipt,
+};
 
 /// What to compare with, and what to leave out.
 #[derive(Debug, Clone, Default)]
@@ -27,8 +35,20 @@ pub struct VerifyOptions {
     pub trusted: Vec<SignedCheckpoint>,
     /// Receipts of this ledger that were kept elsewhere: each entry must stand where its receipt says.
     pub receipts: Vec<Receipt>,
+    /// What this verifier remembers of the ledger from an earlier verification.
+    pub remembered: Option<Remembered>,
     /// Where to put temporary files; the system's directory where none is given.
     pub temporary: Option<PathBuf>,
+}
+
+/// What a verifier remembers of a ledger. It comes from the verifier's own store, so nobody's signature is asked for
+/// again: a ledger whose key has changed must still continue it.
+#[derive(Debug, Clone)]
+pub struct Remembered {
+    /// The largest checkpoint that was accepted.
+    pub checkpoint: Checkpoint,
+    /// The leaf of the first entry, where that was seen.
+    pub first_leaf: Option<LeafHash>,
 }
 
 /// Why nothing could be checked. What is wrong with what was checked is a finding, not one of these.
@@ -67,6 +87,19 @@ pub fn verify_pack(
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<Report, VerifyError> {
     pack::verify(path, key, options, progress)
+}
+
+/// Verifies a log that is read file by file from wherever it is; see [`PackFiles::is_bare_log`].
+///
+/// # Errors
+/// When nothing could be checked.
+pub fn verify_log(
+    files: &dyn PackFiles,
+    key: &VerifierKey,
+    options: &VerifyOptions,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<Report, VerifyError> {
+    pack::verify_files(files, Default::default(), key, options, progress)
 }
 
 /// Verifies the data directory of a ledger, running or not. `progress` hears of entries done and in all.

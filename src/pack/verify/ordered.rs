@@ -70,7 +70,11 @@ impl<'a> Ordered<'a> {
             kept.watch(signed.size);
         }
         let read: ReadTile<'a> = Box::new(move |id| tile_of(files, id));
-        let mut csv = Listing::open(EVENTS_CSV, files.stream(EVENTS_CSV));
+        let listing = |name| match files.is_bare_log() {
+            true => Listing::closed(name),
+            false => Listing::open(name, files.stream(name)),
+        };
+        let mut csv = listing(EVENTS_CSV);
         csv.follow(&super::listing::Lines {
             text: crate::pack::derived::CSV_HEADER.as_bytes().to_vec(),
             ends: Vec::new(),
@@ -87,7 +91,7 @@ impl<'a> Ordered<'a> {
                 .filter(|signed| *bundles == (0..signed.size.value().div_ceil(TILE_WIDTH)))
                 .map(|_| UpperTiles::default()),
             doubtful: Vec::new(),
-            jsonl: Listing::open(EVENTS_JSONL, files.stream(EVENTS_JSONL)),
+            jsonl: listing(EVENTS_JSONL),
             csv,
             findings: Findings::default(),
             more: MoreCounts::default(),

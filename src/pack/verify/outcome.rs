@@ -149,5 +149,7 @@ pub(super) fn empty_report(subject: Subject, key: &VerifierKey) -> Report {
         checked: Vec::new(),
         not_checked: Vec::new(),
         sources: SourcesStatement::default(),
+        signed: None,
+        first_leaf: None,
     }
 }

@@ -161,7 +161,7 @@ fn a_key_is_remembered_at_first_use_and_another_is_refused() {
     );
     let again = home
         .run(&["verify", dir])
-        .is(0, &["remembered from its first use"]);
+        .is(0, &["remembered from an earlier verification"]);
     assert_eq!(again.stderr, "");
 
     let other = tempfile::tempdir().unwrap();
@@ -182,7 +182,12 @@ fn a_key_is_remembered_at_first_use_and_another_is_refused() {
     Done::of(child.wait_with_output().unwrap()).is(0, &[]);
     home.run(&["verify", impostor.to_str().unwrap()]).is(
         1,
-        &["warning: the key of", "has changed", "checkpoint_untrusted"],
+        &[
+            "warning: the key of",
+            "has changed",
+            "checkpoint_untrusted",
+            "key_changed",
+        ],
     );
     home.run(&["verify", &server.url(), "--vkey", &home.vkey()])
         .is(1, &["DOES NOT VERIFY"]);

@@ -1,0 +1,97 @@
+//! A kept receipt against a later pack, data directory or server.
+
+use std::path::Path;
+
+use super::{
+    check,
+    target::{Target, open_pack},
+    trust::Trust,
+};
+use crate::{
+    cli::error::CliError,
+    ledger::receipt::Receipt,
+    pack::{Report, VerifyOptions, read::PackFiles, verify_receipt_against},
+};
+
+/// Verifies a receipt against a later state of its ledger.
+pub(super) fn verify_against(
+    target: &Target,
+    named: &str,
+    trust: &Trust,
+    options: VerifyOptions,
+) -> Result<Report, CliError> {
+    let Target::Receipt { path, bytes } = target else {
+        return Err(CliError::usage(
+            "only a receipt is verified against something else",
+            "verify the later pack or server itself: `exhibit verify PACK --receipt FILE --checkpoint FILE`",
+        ));
+    };
+    let mut report = if super::target::is_url(named) {
+        over_http(bytes, named, trust, &options)?
+    } else {
+        match Target::find(named)? {
+            Target::Pack(later) => in_pack(bytes, &later, trust, &options)?,
+            later @ Target::DataDirectory(_) => in_directory(bytes, &later, trust, options)?,
+            _ => {
+                return Err(CliError::usage(
+                    format!("{named} can't hold what a receipt proves"),
+                    "give --against an audit pack, a data directory or the URL of a server",
+                ));
+            }
+        }
+    };
+    report.path = Some(format!("{} against {named}", path.display()));
+    Ok(report)
+}
+
+fn compared(bytes: &[u8], files: &dyn PackFiles, trust: &Trust, options: &VerifyOptions) -> Report {
+    verify_receipt_against(bytes, trust.key(), files, options.remembered.as_ref())
+}
+
+fn in_pack(
+    bytes: &[u8],
+    later: &Path,
+    trust: &Trust,
+    options: &VerifyOptions,
+) -> Result<Report, CliError> {
+    let files = open_pack(later).map_err(CliError::read(later))?;
+    let files = files.ok_or_else(|| {
+        CliError::failed(format!("{} is not an audit pack", later.display()))
+            .with_help("name the .zip file, or the directory it was unpacked to")
+    })?;
+    Ok(compared(bytes, files.as_ref(), trust, options))
+}
+
+/// The journal has no tiles, so it is gone through; it is at hand.
+fn in_directory(
+    bytes: &[u8],
+    later: &Target,
+    trust: &Trust,
+    mut options: VerifyOptions,
+) -> Result<Report, CliError> {
+    let alone = crate::pack::verify_receipt(bytes, trust.key());
+    let alone = alone.map_err(super::unverifiable)?;
+    if alone.findings.total > 0 {
+        return Ok(alone);
+    }
+    options.receipts.extend(Receipt::parse(bytes).ok());
+    check(later, trust.key(), &options)
+}
+
+#[cfg(feature = "server")]
+fn over_http(
+    bytes: &[u8],
+    named: &str,
+    trust: &Trust,
+    options: &VerifyOptions,
+) -> Result<Report, CliError> {
+    let files = super::target::open_log(named)?;
+    let report = compared(bytes, &files, trust, options);
+    super::target::complete(&files)?;
+    Ok(report)
+}
+
+#[cfg(not(feature = "server"))]
+fn over_http(_: &[u8], named: &str, _: &Trust, _: &VerifyOptions) -> Result<Report, CliError> {
+    Err(super::target::no_network(named))
+}

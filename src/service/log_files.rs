@@ -1,0 +1,182 @@
+//! Somebody's log behind HTTP, read as the files of a pack: [C2SP tlog-tiles](https://c2sp.org/tlog-tiles), whether a
+//! ledger's server, a pack on a web server, or another log altogether.
+//!
+//! It is a log as it stood when its checkpoint was fetched, which happens once; what is asked for later is of that
+//! size. Nothing of it is trusted: the verifier checks it like any other pack.
+
+use std::{
+    io::{self, Cursor, Read},
+    sync::{Mutex, PoisonError},
+};
+
+use super::fetch::{FetchError, FetchOptions, Fetcher};
+use crate::{
+    ledger::{
+        checkpoint::{CheckpointError, SignedCheckpoint},
+        position::{TreeSize, length},
+        tile::{Span, TileId, decode_entry_bundle, push_entry},
+    },
+    pack::{
+        manifest::{CHECKPOINT, VERIFIER_KEY},
+        read::{CHECKPOINT_BYTES_MAX, ENTRY_BUNDLE_BYTES_MAX, FileError, PackFiles},
+    },
+};
+
+/// Why there is no log.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// It can't be fetched.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// What is there is not a checkpoint.
+    #[error(
+        "{url} is not the checkpoint of a log: {error}; name the address below which /checkpoint and /tile are"
+    )]
+    NotALog {
+        /// What was asked.
+        url: String,
+        /// What is wrong.
+        error: CheckpointError,
+    },
+}
+
+/// A log at an address.
+#[derive(Debug)]
+pub struct LogFiles {
+    fetcher: Fetcher,
+    prefix: String,
+    checkpoint: Vec<u8>,
+    size: TreeSize,
+    /// The first request that failed otherwise than by a 404: then what was found means nothing.
+    failed: Mutex<Option<FetchError>>,
+}
+
+impl LogFiles {
+    /// Fetches the checkpoint of the log below an address.
+    ///
+    /// # Errors
+    /// When it can't be fetched, or is not a checkpoint.
+    pub fn open(address: &str) -> Result<Self, LogError> {
+        let fetcher = Fetcher::new(FetchOptions {
+            body_bytes_max: ENTRY_BUNDLE_BYTES_MAX.max(CHECKPOINT_BYTES_MAX),
+            ..FetchOptions::default()
+        });
+        let prefix = address.trim_end_matches('/').to_owned();
+        let url = format!("{prefix}/{CHECKPOINT}");
+        let checkpoint = fetcher.get(&url, &[])?.content()?;
+        let signed = SignedCheckpoint::parse(&checkpoint)
+            .map_err(|error| LogError::NotALog { url, error })?;
+        Ok(Self {
+            fetcher,
+            prefix,
+            size: signed.checkpoint().size,
+            checkpoint,
+            failed: Mutex::new(None),
+        })
+    }
+
+    /// The address.
+    pub fn address(&self) -> &str {
+        &self.prefix
+    }
+
+    /// The request that failed, if one did: then nothing that was found missing is a finding.
+    pub fn failure(&self) -> Option<FetchError> {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.take()
+    }
+
+    /// Fetches a file, `None` for one that is not there.
+    fn fetch(&self, path: &str) -> Result<Option<Vec<u8>>, FileError> {
+        let url = format!("{}/{path}", self.prefix);
+        let fetched = self.fetcher.get(&url, &[]).and_then(|answer| {
+            if answer.status == 404 {
+                return Ok(None);
+            }
+            answer.content().map(Some)
+        });
+        fetched.map_err(|error| {
+            let told = io::Error::other(error.to_string());
+            let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+            failed.get_or_insert(error);
+            FileError::Io(told)
+        })
+    }
+
+    /// What a partial tile or bundle would be, from the full one that has taken its place.
+    fn part_of_full(&self, path: &str) -> Result<Option<Vec<u8>>, FileError> {
+        let full = |span: Span| Span { width: 256, ..span };
+        if let Ok(id) = path.parse::<TileId>() {
+            if id.span.is_full() {
+                return Ok(None);
+            }
+            let whole = TileId {
+                span: full(id.span),
+                ..id
+            };
+            let tile = self.fetch(&whole.to_string())?;
+            let bytes = usize::from(id.span.width).saturating_mul(32);
+            return Ok(tile.and_then(|tile| tile.get(..bytes).map(<[u8]>::to_vec)));
+        }
+        let span = path
+            .strip_prefix("tile/entries/")
+            .and_then(|span| span.parse::<Span>().ok());
+        let Some(span) = span.filter(|span| !span.is_full()) else {
+            return Ok(None);
+        };
+        let bundle = self.fetch(&full(span).entries_path())?;
+        Ok(bundle.and_then(|bundle| {
+            let mut part = Vec::new();
+            let entries = decode_entry_bundle(&bundle, 256).ok()?;
+            for entry in entries.into_iter().take(length(u64::from(span.width))) {
+                push_entry(&mut part, entry).ok()?;
+            }
+            Some(part)
+        }))
+    }
+}
+
+impl PackFiles for LogFiles {
+    fn paths(&self) -> Vec<String> {
+        let tiles = TileId::all(self.size).map(|id| id.to_string());
+        let bundles = Span::cover(self.size.value()).map(Span::entries_path);
+        [CHECKPOINT.to_owned(), VERIFIER_KEY.to_owned()]
+            .into_iter()
+            .chain(tiles)
+            .chain(bundles)
+            .collect()
+    }
+
+    fn length(&self, _: &str) -> Option<u64> {
+        None
+    }
+
+    fn read(&self, path: &str, limit: u64) -> Result<Vec<u8>, FileError> {
+        if path == CHECKPOINT {
+            return Ok(self.checkpoint.clone());
+        }
+        let content = match self.fetch(path)? {
+            Some(content) => content,
+            None => self.part_of_full(path)?.ok_or(FileError::Missing)?,
+        };
+        let length = crate::ledger::position::count(content.len());
+        if length > limit {
+            return Err(FileError::TooLong { length, limit });
+        }
+        Ok(content)
+    }
+
+    fn stream(&self, path: &str) -> Result<Box<dyn Read + Send + '_>, FileError> {
+        Ok(Box::new(Cursor::new(
+            self.read(path, ENTRY_BUNDLE_BYTES_MAX)?,
+        )))
+    }
+
+    fn digest_before(&self, _: &str) -> Result<Option<blake3::Hash>, FileError> {
+        Ok(None)
+    }
+
+    fn is_bare_log(&self) -> bool {
+        true
+    }
+}
