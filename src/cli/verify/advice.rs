@@ -13,6 +13,9 @@ pub(in crate::cli) const fn advice(kind: FindingKind) -> &'static str {
         Kind::CheckpointUntrusted => {
             "make sure of the key by another way than this pack; if it is right, somebody else signed this"
         }
+        Kind::CosignatureInvalid => {
+            "ask the witness itself for the checkpoint it cosigned, and find out who put this line there"
+        }
         Kind::OtherLedger => "check that you asked for the right ledger, and gave its key",
         Kind::CheckpointBehind => {
             "the entries beyond the checkpoint are not signed: ask for an export under the latest checkpoint"
@@ -55,6 +58,7 @@ pub(in crate::cli) const fn advice(kind: FindingKind) -> &'static str {
         | Kind::ContainerDamaged
         | Kind::UnexpectedFile
         | Kind::JournalDamaged
+        | Kind::CarriedAltered
         | Kind::JournalTorn => about_files(kind),
         Kind::ReceiptInvalid => {
             "this receipt proves nothing: get it again from the ledger, or from whoever recorded the event"
