@@ -12,6 +12,7 @@
 #[cfg(feature = "cli")]
 mod audit;
 mod layers;
+mod python;
 mod tamper;
 mod vectors;
 
@@ -19,6 +20,8 @@ mod vectors;
 mod cli;
 #[cfg(feature = "server")]
 mod crash;
+#[cfg(feature = "server")]
+mod interop;
 #[cfg(feature = "server")]
 mod process;
 #[cfg(feature = "server")]

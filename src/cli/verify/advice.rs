@@ -53,6 +53,7 @@ pub(in crate::cli) const fn advice(kind: FindingKind) -> &'static str {
         Kind::ManifestMismatch
         | Kind::DerivedMismatch
         | Kind::ContainerDamaged
+        | Kind::CarriedAltered
         | Kind::UnexpectedFile
         | Kind::JournalDamaged
         | Kind::JournalTorn => about_files(kind),
@@ -88,6 +89,9 @@ const fn about_files(kind: FindingKind) -> &'static str {
         }
         Kind::ContainerDamaged => {
             "get the file again as it was exported: packing it anew, or sending it through another program, breaks it"
+        }
+        Kind::CarriedAltered => {
+            "do not run or open it, and do not believe what it printed: whoever changed it wanted it to say something else"
         }
         Kind::UnexpectedFile => "do not open it: nothing vouches for it",
         Kind::JournalDamaged => {
