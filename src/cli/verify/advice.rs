@@ -56,6 +56,7 @@ pub(in crate::cli) const fn advice(kind: FindingKind) -> &'static str {
         Kind::ManifestMismatch
         | Kind::DerivedMismatch
         | Kind::ContainerDamaged
+        | Kind::CarriedAltered
         | Kind::UnexpectedFile
         | Kind::JournalDamaged
         | Kind::CarriedAltered
@@ -67,7 +68,8 @@ pub(in crate::cli) const fn advice(kind: FindingKind) -> &'static str {
             "history was rewritten since: keep both versions, and tell everyone who relies on this ledger"
         }
         Kind::RolledBack => {
-            "entries that existed are gone: keep what you have, and ask for the ledger as of your checkpoint or receipt"
+            "entries that existed are gone: keep what you have, and ask for the ledger as of your checkpoint or receipt; to \
+             look at an older pack on purpose, --no-pins"
         }
         Kind::KeyChanged => {
             "ask the operator, by another way than this, whether the key was changed and why; if so, give the new one with \

@@ -44,17 +44,6 @@ use self::{
 };
 use crate::{ledger::checkpoint::SignedCheckpoint, service::ledger::Ledger};
 
-pub use self::resource::MalformedPath;
-
-/// Says whether a path is one of the read API's, for the fuzz target and the property test.
-///
-/// # Errors
-/// When it begins as a tile's path does and is none.
-#[doc(hidden)]
-pub fn names_something(path: &str) -> Result<bool, MalformedPath> {
-    Ok(Resource::of_path(path)?.is_some())
-}
-
 /// The checkpoint that is shown to the world, unless witnesses are to see it first. What it covers is durable.
 pub fn published(ledger: &Ledger) -> Option<Arc<SignedCheckpoint>> {
     ledger.published()
