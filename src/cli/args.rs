@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 
-use crate::ledger::{
-    filter::Filter,
-    note::{KeyName, VerifierKey},
-    position::{EntryIndex, UnixNanos},
+use crate::{
+    ledger::{
+        filter::Filter,
+        note::{KeyName, VerifierKey},
+        position::{EntryIndex, UnixNanos},
+    },
+    pack::report::IndexRange,
 };
 
 /// Reads text that must not be empty.
@@ -27,6 +30,18 @@ pub(super) fn index(value: &str) -> Result<EntryIndex, String> {
         .parse()
         .map(EntryIndex::new)
         .map_err(|_| "an entry index is a number from 0".to_owned())
+}
+
+/// Reads a range of entries: `A..B`, without B.
+pub(super) fn range(value: &str) -> Result<IndexRange, String> {
+    let read = |text: &str| text.parse().ok().map(EntryIndex::new);
+    let range = value.split_once("..").and_then(|(start, end)| {
+        let (start, end) = (read(start)?, read(end)?);
+        (start < end).then_some(IndexRange { start, end })
+    });
+    range.ok_or_else(|| {
+        "write it as 0..256: the first entry, two dots, and the entry after the last one".to_owned()
+    })
 }
 
 /// Reads a ledger's name.

@@ -27,5 +27,7 @@ pub mod write;
 
 pub use report::{Report, Verdict};
 pub use source::{Block, PackSource, SourceError};
-pub use verify::{VerifyError, VerifyOptions, verify_data_directory, verify_pack, verify_receipt};
+pub use verify::{
+    Expected, VerifyError, VerifyOptions, verify_data_directory, verify_pack, verify_receipt,
+};
 pub use write::{PackError, PackRequest, Summary, write_pack};

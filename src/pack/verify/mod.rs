@@ -17,7 +17,7 @@ mod tree;
 
 use std::path::{Path, PathBuf};
 
-use super::report::Report;
+use super::report::{IndexRange, Report};
 use crate::ledger::{checkpoint::SignedCheckpoint, note::VerifierKey, receipt::Receipt};
 
 /// What to compare with, and what to leave out.
@@ -27,8 +27,22 @@ pub struct VerifyOptions {
     pub trusted: Vec<SignedCheckpoint>,
     /// Receipts of this ledger that were kept elsewhere: each entry must stand where its receipt says.
     pub receipts: Vec<Receipt>,
+    /// Which entries must be there; a pack that has fewer is incomplete. Without it, any range will do.
+    pub expected: Option<Expected>,
     /// Where to put temporary files; the system's directory where none is given.
     pub temporary: Option<PathBuf>,
+}
+
+/// Which entries must be there.
+///
+/// Nobody signs how much of a ledger a pack was made to hold: whoever passes a pack on can trim it to fewer bundles, and
+/// what is left verifies for what it is. Only who verifies knows what it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// All that the checkpoint covers.
+    All,
+    /// At least these.
+    Range(IndexRange),
 }
 
 /// Why nothing could be checked. What is wrong with what was checked is a finding, not one of these.
