@@ -11,6 +11,7 @@
 
 #[cfg(feature = "cli")]
 mod audit;
+mod full_disk;
 mod layers;
 mod tamper;
 mod vectors;
