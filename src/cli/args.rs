@@ -59,7 +59,14 @@ pub(super) fn time(value: &str) -> Result<UnixNanos, String> {
     })?;
     u64::try_from(time.as_nanosecond())
         .map(UnixNanos::new)
-        .map_err(|_| "it lies before 1970".to_owned())
+        .map_err(|_| {
+            if time < jiff::Timestamp::UNIX_EPOCH {
+                "it lies before 1970".to_owned()
+            } else {
+                "it lies too far in the future: the ledger counts nanoseconds, up to the year 2554"
+                    .to_owned()
+            }
+        })
 }
 
 /// Reads a verifier key: the key itself, or `@` and the file it stands in.
