@@ -82,6 +82,8 @@ kinds! {
     ContainerDamaged = "container_damaged", "the zip file is damaged, or another program packed it";
     /// A file of the pack that has no business there.
     UnexpectedFile = "unexpected_file", "a file does not belong here";
+    /// A program or page that the pack carries is not the one that the version which wrote the pack carries.
+    CarriedAltered = "carried_altered", "a program that the pack carries was changed";
     /// A segment of the journal is damaged.
     JournalDamaged = "journal_damaged", "the journal is damaged";
     /// The journal ends within a batch, and holds less than was published.

@@ -30,6 +30,11 @@ pub const EVENTS_CSV: &str = "events.csv";
 /// Where the explanation stands in the pack.
 pub const README: &str = "README.txt";
 
+/// This program and its version, as a manifest that it writes names it.
+pub const fn tool() -> &'static str {
+    concat!("exhibit ", env!("CARGO_PKG_VERSION"))
+}
+
 /// What a pack says it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -13,6 +13,7 @@
 mod audit;
 mod full_disk;
 mod layers;
+mod python;
 mod tamper;
 mod vectors;
 
@@ -20,6 +21,8 @@ mod vectors;
 mod cli;
 #[cfg(feature = "server")]
 mod crash;
+#[cfg(feature = "server")]
+mod interop;
 #[cfg(feature = "server")]
 mod process;
 #[cfg(feature = "server")]

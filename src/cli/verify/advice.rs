@@ -59,6 +59,9 @@ pub(super) const fn advice(kind: FindingKind) -> &'static str {
         Kind::ContainerDamaged => {
             "get the file again as it was exported: packing it anew, or sending it through another program, breaks it"
         }
+        Kind::CarriedAltered => {
+            "do not run or open it, and do not believe what it printed: whoever changed it wanted it to say something else"
+        }
         Kind::UnexpectedFile => "do not open it: nothing vouches for it",
         Kind::JournalDamaged => {
             "stop the server, keep a copy of the data directory, and restore the journal from a backup"

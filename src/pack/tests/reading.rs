@@ -16,6 +16,7 @@ use crate::{
     ledger::finding::FindingKind,
     pack::{
         Report, Verdict, VerifyOptions,
+        carried::CARRIED,
         fuzz::fuzz_pack,
         manifest::{CHECKPOINT, Manifest},
         read::{FileError, PackFiles, ZipFiles},
@@ -76,7 +77,7 @@ fn a_file_that_the_manifest_does_not_name_is_unexpected() {
     let ledger = MemoryLedger::of(300);
     let directory = tempfile::tempdir().unwrap();
     unpack(&pack_of(&ledger, &ledger.request()), directory.path());
-    fs::write(directory.path().join("verify.py"), "print('all is well')").unwrap();
+    fs::write(directory.path().join("check.py"), "print('all is well')").unwrap();
     fs::create_dir_all(directory.path().join("tile/entries/000.p")).unwrap();
     fs::write(directory.path().join("tile/entries/000.p/7"), "").unwrap();
     let verify = || {
@@ -98,11 +99,60 @@ fn a_file_that_the_manifest_does_not_name_is_unexpected() {
         bytes: 20,
         blake3: crate::ledger::hash::FileHash::of(b"print('all is well')"),
     };
-    manifest.files.insert("verify.py".to_owned(), digest);
+    manifest.files.insert("check.py".to_owned(), digest);
     fs::write(&path, manifest.to_bytes()).unwrap();
     assert_eq!(verify().verdict, Verdict::Verified);
-    fs::write(directory.path().join("verify.py"), "print('all is hell')").unwrap();
+    fs::write(directory.path().join("check.py"), "print('all is hell')").unwrap();
     assert_eq!(kinds(&verify()), [FindingKind::ManifestMismatch]);
+}
+
+#[test]
+fn a_carried_program_that_was_changed_is_found_although_the_manifest_agrees_with_it() {
+    let ledger = MemoryLedger::of(3);
+    let directory = tempfile::tempdir().unwrap();
+    unpack(&pack_of(&ledger, &ledger.request()), directory.path());
+    let path = directory.path().join("manifest.json");
+    let mut manifest = Manifest::from_bytes(&fs::read(&path).unwrap()).unwrap();
+    for carried in CARRIED {
+        let changed = [carried.bytes, b"\n# changed"].concat();
+        let digest = crate::pack::manifest::FileDigest {
+            bytes: changed.len() as u64,
+            blake3: crate::ledger::hash::FileHash::of(&changed),
+        };
+        assert!(
+            manifest
+                .files
+                .insert(carried.path.to_owned(), digest)
+                .is_some()
+        );
+        fs::write(directory.path().join(carried.path), changed).unwrap();
+    }
+    let verify = |manifest: &Manifest| {
+        fs::write(&path, manifest.to_bytes()).unwrap();
+        verify_pack(
+            directory.path(),
+            ledger.key(),
+            &VerifyOptions::default(),
+            &|_, _| {},
+        )
+        .unwrap()
+    };
+    let report = verify(&manifest);
+    assert_eq!(report.findings.total, CARRIED.len() as u64);
+    assert_eq!(kinds(&report), [FindingKind::CarriedAltered]);
+    manifest.tool = "exhibit 99.0.0".to_owned();
+    let report = verify(&manifest);
+    assert_eq!(report.verdict, Verdict::Verified);
+    for carried in CARRIED {
+        assert!(
+            report
+                .not_checked
+                .iter()
+                .any(|line| line.starts_with(carried.path) && line.contains("do not open or run")),
+            "{:?}",
+            report.not_checked
+        );
+    }
 }
 
 #[cfg(unix)]

@@ -12,6 +12,7 @@ use crate::{
         tile::TILE_WIDTH,
     },
     pack::{
+        carried::{Judgement, judge},
         manifest::{
             CHECKPOINT, EVENTS_CSV, EVENTS_JSONL, FileDigest, MANIFEST, Manifest, PackCounts,
             Period, README, VERIFIER_KEY,
@@ -35,10 +36,11 @@ pub(super) struct Found<'a> {
     pub(super) whole: bool,
 }
 
-/// What in the manifest is not so.
+/// What in the manifest is not so. `unknown` hears of files that can't be judged.
 pub(super) fn compare_manifest(
     manifest: &Manifest,
     found: Found<'_>,
+    unknown: &mut Vec<String>,
 ) -> Result<Vec<Finding>, VerifyError> {
     let mut findings = Vec::new();
     let mut differ = |field: &str, expected: String, said: String| {
@@ -81,7 +83,7 @@ pub(super) fn compare_manifest(
         differ("recorded", text(&recorded), text(&manifest.recorded));
         differ("sources", text(&report.sources), text(&manifest.sources));
     }
-    findings.extend(compare_files(manifest, found)?);
+    findings.extend(compare_files(manifest, found, unknown)?);
     Ok(findings)
 }
 
@@ -103,7 +105,11 @@ fn text(value: &impl serde::Serialize) -> String {
 }
 
 /// Compares the digests of the files, and that of the container.
-fn compare_files(manifest: &Manifest, found: Found<'_>) -> Result<Vec<Finding>, VerifyError> {
+fn compare_files(
+    manifest: &Manifest,
+    found: Found<'_>,
+    unknown: &mut Vec<String>,
+) -> Result<Vec<Finding>, VerifyError> {
     let mut findings = Vec::new();
     let mismatch = |place: &str, expected: String, found: String| {
         Finding::new(FindingKind::ManifestMismatch, expected, found).in_place(place)
@@ -130,8 +136,14 @@ fn compare_files(manifest: &Manifest, found: Found<'_>) -> Result<Vec<Finding>, 
                 }
             },
         };
-        if let Some(there) = there.filter(|there| there != digest) {
+        let Some(there) = there else { continue };
+        if there != *digest {
             findings.push(mismatch(path, text(digest), text(&there)));
+        }
+        match judge(manifest, path, &there) {
+            Judgement::Good => {}
+            Judgement::Changed(finding) => findings.push(finding),
+            Judgement::Unknown(remark) => unknown.push(remark),
         }
     }
     match found.container {

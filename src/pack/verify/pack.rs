@@ -250,7 +250,9 @@ fn finish(
             csv,
             whole: findings.total == 0,
         };
-        findings.extend(compare_manifest(manifest, found)?);
+        let mut unknown = Vec::new();
+        findings.extend(compare_manifest(manifest, found, &mut unknown)?);
+        report.not_checked.extend(unknown);
     }
     findings.sort();
     report.findings = findings;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::pack::manifest::Manifest;
+use crate::pack::{carried::CARRIED, manifest::Manifest};
 
 /// The text for this pack.
 pub(super) fn readme(manifest: &Manifest) -> String {
@@ -10,12 +10,11 @@ pub(super) fn readme(manifest: &Manifest) -> String {
     // Writing to a string can't fail.
     let _ = numbers(manifest, &mut text);
     text.push_str(PROOF);
-    let _ = write!(
-        text,
-        "    exhibit verify <this file> --key <the key you trust>\n\n"
-    );
     text.push_str(LIMITS);
     text.push_str(FILES);
+    for carried in CARRIED {
+        let _ = writeln!(text, "{:<16} {}", carried.path, carried.about);
+    }
     text
 }
 
@@ -64,8 +63,16 @@ checked then. So this pack proves what the ledger said, in which order, and that
 HOW TO VERIFY
 
 1. Get the ledger's key from someone other than whoever gave you this pack, and compare it with the one above.
-2. Get the program `exhibit`, any version from the one above on, from its publisher.
-3. Offline, on any machine:
+2. Offline, on any machine, with the program `exhibit`, from its publisher, of the version above or a later one:
+
+       exhibit verify <this file> --vkey <the key you trust>
+
+3. Or with Python 3.8 or later and nothing else, by another program that shares no code with the first:
+
+       python3 verify.py <this file> <the key you trust>
+
+   Take `verify.py` out of this pack and read it before you run it: it is written to be read. Whoever made this pack could
+   have changed it. `exhibit verify` says so if they did; its publisher has the right one.
 
 ";
 

@@ -17,11 +17,12 @@ use crate::{
         verify::{Counts, Findings, IdentityKey, LedgerCheck},
     },
     pack::{
+        carried::{CARRIED, Carried},
         container::{ContainerWriter, Packed, Spool},
         derived::CSV_HEADER,
         manifest::{
             CHECKPOINT, EVENTS_CSV, EVENTS_JSONL, FileDigest, MANIFEST, Manifest, PACK_FORMAT,
-            PackCounts, Period, README, VERIFIER_KEY,
+            PackCounts, Period, README, VERIFIER_KEY, tool,
         },
         pipeline,
         report::IndexRange,
@@ -140,6 +141,9 @@ impl<'a, W: Write + Send> Session<'a, W> {
         session.csv.push(&header)?;
         session.put_text(CHECKPOINT, request.checkpoint.note().to_string())?;
         session.put_text(VERIFIER_KEY, format!("{}\n", request.key))?;
+        for carried in CARRIED {
+            session.put_carried(carried)?;
+        }
         Ok(session)
     }
 
@@ -156,6 +160,12 @@ impl<'a, W: Write + Send> Session<'a, W> {
         };
         self.files.insert(path.to_owned(), digest);
         let file = Packed::stored(path.to_owned(), text.into_bytes());
+        Ok(self.container.add(&file)?)
+    }
+
+    fn put_carried(&mut self, carried: &Carried) -> Result<(), PackError> {
+        self.files.insert(carried.path.to_owned(), carried.digest());
+        let file = Packed::deflated(carried.path.to_owned(), carried.bytes)?;
         Ok(self.container.add(&file)?)
     }
 
@@ -220,7 +230,7 @@ impl<'a, W: Write + Send> Session<'a, W> {
         let signed = self.request.checkpoint.checkpoint();
         let mut manifest = Manifest {
             format: PACK_FORMAT.to_owned(),
-            tool: concat!("exhibit ", env!("CARGO_PKG_VERSION")).to_owned(),
+            tool: tool().to_owned(),
             origin: signed.origin.to_string(),
             key: self.request.key.to_string(),
             tree_size: signed.size,

@@ -31,19 +31,19 @@ use exhibit::{
     },
 };
 
-pub(super) const NOW: UnixNanos = UnixNanos::new(1_790_000_000_000_000_000);
+pub(crate) const NOW: UnixNanos = UnixNanos::new(1_790_000_000_000_000_000);
 
 /// A ledger on disk, its pack beside it, and what somebody kept of it.
-pub(super) struct Original {
-    pub(super) directory: tempfile::TempDir,
-    pub(super) key: SigningKey,
-    pub(super) pinned: SignedCheckpoint,
-    pub(super) receipt: Receipt,
+pub(crate) struct Original {
+    pub(crate) directory: tempfile::TempDir,
+    pub(crate) key: SigningKey,
+    pub(crate) pinned: SignedCheckpoint,
+    pub(crate) receipt: Receipt,
 }
 
 impl Original {
     /// A ledger of batches of these sizes.
-    pub(super) fn of(batches: &[usize]) -> Self {
+    pub(crate) fn of(batches: &[usize]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let key = SigningKey::from_seed("tamper.test/ledger".parse().unwrap(), &[1; 32]);
         let data = directory.path().join("data");
@@ -100,20 +100,20 @@ impl Original {
         original
     }
 
-    pub(super) fn key(&self) -> &VerifierKey {
+    pub(crate) fn key(&self) -> &VerifierKey {
         self.key.verifier()
     }
 
-    pub(super) fn pack(&self) -> PathBuf {
+    pub(crate) fn pack(&self) -> PathBuf {
         self.directory.path().join("pack.zip")
     }
 
-    pub(super) fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.directory.path().join("data")
     }
 
     /// A copy of the pack or the data directory to tamper with, which the next copy replaces.
-    pub(super) fn copy(&self, of: Of) -> PathBuf {
+    pub(crate) fn copy(&self, of: Of) -> PathBuf {
         let copy = self.directory.path().join("copy");
         let _ = fs::remove_dir_all(&copy);
         fs::create_dir_all(&copy).unwrap();
@@ -129,21 +129,21 @@ impl Original {
         }
     }
 
-    pub(super) fn verify(&self, of: Of, path: &Path, options: &VerifyOptions) -> Option<Report> {
+    pub(crate) fn verify(&self, of: Of, path: &Path, options: &VerifyOptions) -> Option<Report> {
         match of {
             Of::Pack => verify_pack(path, self.key(), options, &|_, _| {}).ok(),
             Of::Directory => verify_data_directory(path, self.key(), options, &|_, _| {}).ok(),
         }
     }
 
-    pub(super) fn kept_checkpoint(&self) -> VerifyOptions {
+    pub(crate) fn kept_checkpoint(&self) -> VerifyOptions {
         VerifyOptions {
             trusted: vec![self.pinned.clone()],
             ..VerifyOptions::default()
         }
     }
 
-    pub(super) fn kept_receipt(&self) -> VerifyOptions {
+    pub(crate) fn kept_receipt(&self) -> VerifyOptions {
         VerifyOptions {
             receipts: vec![self.receipt.clone()],
             ..VerifyOptions::default()
@@ -152,7 +152,7 @@ impl Original {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Of {
+pub(crate) enum Of {
     Pack,
     Directory,
 }
@@ -168,7 +168,7 @@ impl NodeSource for Nodes {
     }
 }
 
-pub(super) struct Source(JournalReader);
+pub(crate) struct Source(JournalReader);
 
 impl PackSource for Source {
     fn blocks(
@@ -192,7 +192,7 @@ impl PackSource for Source {
     }
 }
 
-pub(super) fn event(number: usize, now: UnixNanos) -> Event {
+pub(crate) fn event(number: usize, now: UnixNanos) -> Event {
     let event = NewEvent {
         event_type: "exhibit.deployment.v1".to_owned(),
         source: format!("https://ci.example/{}", number % 3),
@@ -211,7 +211,7 @@ pub(super) fn event(number: usize, now: UnixNanos) -> Event {
     Event::new(event, now).unwrap()
 }
 
-pub(super) fn copy_directory(from: &Path, to: &Path) {
+pub(crate) fn copy_directory(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());
