@@ -11,7 +11,6 @@
 
 #[cfg(feature = "cli")]
 mod audit;
-mod full_disk;
 mod layers;
 mod python;
 mod tamper;
@@ -21,6 +20,8 @@ mod vectors;
 mod cli;
 #[cfg(feature = "server")]
 mod crash;
+#[cfg(feature = "server")]
+mod full_disk;
 #[cfg(feature = "server")]
 mod interop;
 #[cfg(feature = "server")]

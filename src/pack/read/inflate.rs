@@ -1,8 +1,8 @@
 //! Inflating what is in memory whole.
 //!
 //! What this program packs it deflates in runs: each refers to nothing before it and ends, at a byte's boundary, with
-//! [`END_OF_RUN`]. So the runs of one file can be inflated on every core, by the fastest inflater there is for whole
-//! buffers, which does not tell where in its input it stopped. To know that all of a run was inflated and nothing is
+//! [`END_OF_RUN`]. So the runs of one file can be inflated on every core, by an inflater for whole buffers,
+//! which does not tell where in its input it stopped. To know that all of a run was inflated and nothing is
 //! hidden behind an early end, a final block is put behind it that holds a [`Seal`] no writer could foresee: only a run
 //! that ends where a block may begin, with every byte of it used, gives its content and then the seal.
 
