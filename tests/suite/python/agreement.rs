@@ -17,6 +17,10 @@ fn both_verifiers_find_the_same_in_every_case_of_the_tamper_matrix() {
                 .unwrap_or_else(|error| panic!("{case}: {error}"));
         }
         cases.add(format!("{case}, zip"), &pack, original.key(), options);
+        // Unpacking changes what the container is, not what is in it: two places of each manipulation are enough.
+        if tampering.is_some_and(|(_, at)| ![0, 300].contains(&at)) {
+            return;
+        }
         let directory = cases.next("");
         unpack(&pack, &directory);
         let case = format!("{case}, directory");
@@ -75,12 +79,12 @@ fn both_verifiers_notice_a_changed_byte_and_a_cut_anywhere() {
         fs::write(&pack, content).unwrap();
         cases.add(case, &pack, original.key(), &VerifyOptions::default());
     };
-    for offset in (0..whole.len()).step_by(41) {
+    for offset in (0..whole.len()).step_by(97) {
         let mut flipped = whole.clone();
         flipped[offset] ^= 1 << (offset % 8);
         keep(format!("byte {offset}"), &flipped);
     }
-    for length in (0..whole.len()).step_by(977) {
+    for length in (0..whole.len()).step_by(1999) {
         keep(format!("cut to {length} bytes"), &whole[..length]);
     }
     for (case, first, second) in cases.judge(python) {

@@ -129,6 +129,9 @@ def files(m, row):
             lambda f: (f.pop(v.CSV), f[v.MANIFEST]["files"].pop(v.CSV)))
     changed("unexpected", "a file that the manifest does not name", [("unexpected_file", None)],
             lambda f: f.update({"notes.txt": b"x", v.MANIFEST: f.pop(v.MANIFEST)}))
+    changed("far", "the name of a bundle that lies far beyond the tree", [
+        ("entries_reordered", 256 * 10**12), ("payload_missing", 256 * 10**12), ("tile_missing", 256 * 10**12)],
+            lambda f: f.update({"tile/entries/x001/x000/x000/x000/000": b"", v.MANIFEST: f.pop(v.MANIFEST)}))
     changed("other-width", "a second bundle of another width", [("unexpected_file", None)],
             lambda f: f.update({"tile/entries/000.p/4": f[bundle], v.MANIFEST: f.pop(v.MANIFEST)}))
 

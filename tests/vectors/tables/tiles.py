@@ -30,6 +30,7 @@ def paths(m):
             ("tile/entries/-01", "a sign"), ("tile/entries/+01", "a sign"), ("tile/entries/../001", "dots"),
             ("tile/entries/\u0661\u0661\u0661", "digits of another script"), ("payload/x1/000", "one digit in a group"),
             ("payload/X001/000", "a capital x"), ("payload/", "no number"), ("/tile/0/000", "a slash in front"),
+            ("tile/entries/" + m.v.span_path((2**56, 256)), "its entries' indexes do not fit 64 bits"),
             ("tile/0/x099/x999/x999/x999/x999/x999/x999/999", "a number over 64 bits")):
         rows.append({"path": path, "reason": reason})
     return rows
