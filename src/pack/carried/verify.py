@@ -794,8 +794,12 @@ class Folder:
 
     def stream(self, path):
         """The file's content, piece by piece."""
-        with self.open(path) as file:
-            yield from iter(lambda: file.read(STEP), b"")
+        file = self.open(path)
+
+        def pieces():
+            with file:
+                yield from iter(lambda: file.read(STEP), b"")
+        return pieces()
 
     def digest_before(self, path):
         return None
@@ -1900,7 +1904,7 @@ class PackVerification:
             self.checked.append("the root over all entries, against the checkpoint")
         elif self.bundles[0] == 0 and 256 * self.bundles[1] >= self.signed.size:
             return
-        else:
+        elif self.spans and self.tree:
             self.checked.append("the entries against the hash tiles, and the hash tiles against the signed root")
         for path, index in self.doubtful:
             self.findings.add("tile_altered", index, "the hashes of the signed tree", "others", path)
@@ -2198,6 +2202,8 @@ def read_file(path):
 
 def open_pack(path):
     if os.path.isdir(path):
+        if os.path.isdir(os.path.join(path, "journal")):
+            raise Unreadable("%s is a ledger's data directory: export a pack, and verify that" % path)
         if not any(os.path.exists(os.path.join(path, name)) for name in (CHECKPOINT, MANIFEST)):
             raise Unreadable("%s is not an audit pack: it has neither checkpoint nor manifest.json" % path)
         return Folder(path)
@@ -2223,11 +2229,12 @@ def open_kept(form, path, key):
 
 
 def usage(problem):
-    print("verify.py: %s\n\n%s" % (problem, __doc__.split("\n\n")[1]), file=sys.stderr)
+    print("verify.py: %s\n\n%s" % (safe(problem), __doc__.split("\n\n")[1]), file=sys.stderr)
     return 2
 
 
 def parse_arguments(arguments):
+    """What the command line says, or what is wrong with it."""
     named, kept, as_json = [], {"--receipt": [], "--checkpoint": []}, False
     arguments = list(arguments)
     while arguments:
@@ -2235,15 +2242,15 @@ def parse_arguments(arguments):
         option, _, value = argument.partition("=")
         if option in kept:
             if not value and not arguments:
-                return None
+                return "%s needs a file" % option
             kept[option].append(value or arguments.pop(0))
         elif argument == "--json":
             as_json = True
         elif argument.startswith("--"):
-            return None
+            return "there is no option %s" % argument
         else:
             named.append(argument)
-    return named, kept, as_json
+    return (named, kept, as_json) if len(named) == 2 else "it takes a pack and a key"
 
 
 def run(named, kept, as_json):
@@ -2275,8 +2282,8 @@ def main(arguments):
         print(__doc__)
         return 0
     parsed = parse_arguments(arguments)
-    if parsed is None or len(parsed[0]) != 2:
-        return usage("it takes a pack and a key")
+    if isinstance(parsed, str):
+        return usage(parsed)
     try:
         if parsed[0][0] == "vkey":
             print(safe(open_pack(parsed[0][1]).read(LOG_VKEY, 1 << 20).decode("utf-8", "replace").strip()))

@@ -187,8 +187,14 @@ mod tests {
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         assert!(is_line("application/json", &nested(127)));
         assert!(!is_line("application/json", &nested(128)));
-        assert!(is_line("application/json", &format!("[\"{}\\\"\"]", "[".repeat(500))));
-        assert!(is_line("application/json", &format!("[{}0]", "[],".repeat(500))));
+        assert!(is_line(
+            "application/json",
+            &format!("[\"{}\\\"\"]", "[".repeat(500))
+        ));
+        assert!(is_line(
+            "application/json",
+            &format!("[{}0]", "[],".repeat(500))
+        ));
     }
 
     #[test]

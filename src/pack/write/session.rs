@@ -164,8 +164,7 @@ impl<'a, W: Write + Send> Session<'a, W> {
     }
 
     fn put_carried(&mut self, carried: &Carried) -> Result<(), PackError> {
-        self.files
-            .insert(carried.path.to_owned(), carried.digest());
+        self.files.insert(carried.path.to_owned(), carried.digest());
         let file = Packed::deflated(carried.path.to_owned(), carried.bytes)?;
         Ok(self.container.add(&file)?)
     }

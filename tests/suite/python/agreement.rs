@@ -93,13 +93,43 @@ fn both_verifiers_notice_a_changed_byte_and_a_cut_anywhere() {
     }
 }
 
+/// The packs of the vectors, unpacked: what is wrong with a container is gone, all else is as it was.
+#[test]
+fn both_verifiers_agree_on_the_packs_of_the_vectors_unpacked() {
+    let Some(python) = python() else { return };
+    let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
+    let table = fs::read(vectors.join("packs.json")).unwrap();
+    let table: Value = serde_json::from_slice(&table).unwrap();
+    let mut cases = Cases::new();
+    for row in table["packs"].as_array().unwrap() {
+        let file = row["file"].as_str().unwrap();
+        if file.starts_with("zip-") {
+            continue;
+        }
+        let directory = cases.next("");
+        unpack(&vectors.join("packs").join(file), &directory);
+        let key: VerifierKey = row["vkey"].as_str().unwrap().parse().unwrap();
+        cases.add(file.to_owned(), &directory, &key, &VerifyOptions::default());
+    }
+    assert!(cases.judged.iter().any(|(_, first)| first.exit == 0));
+    assert_agreement(cases.judge(python));
+}
+
 /// Whatever range, with a checkpoint and a receipt that were kept: the same verdict and the same counts.
 #[test]
 fn both_verifiers_agree_on_a_part_of_a_ledger() {
     let Some(python) = python() else { return };
     let original = Original::of(&[300, 413]);
     let mut cases = Cases::new();
-    for (start, end) in [(0, 1), (0, 256), (255, 257), (256, 512), (300, 713), (512, 713), (712, 713)] {
+    for (start, end) in [
+        (0, 1),
+        (0, 256),
+        (255, 257),
+        (256, 512),
+        (300, 713),
+        (512, 713),
+        (712, 713),
+    ] {
         let pack = cases.next(".zip");
         original.export(EntryIndex::new(start), EntryIndex::new(end), &pack);
         for (what, options) in [
@@ -113,6 +143,9 @@ fn both_verifiers_agree_on_a_part_of_a_ledger() {
         }
     }
     let judged = cases.judge(python);
-    assert!(judged.iter().all(|(_, first, _)| first.exit == 0), "{judged:?}");
+    assert!(
+        judged.iter().all(|(_, first, _)| first.exit == 0),
+        "{judged:?}"
+    );
     assert_agreement(judged);
 }

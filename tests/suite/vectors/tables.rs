@@ -29,8 +29,14 @@ fn rows(file: &str, table: &str) -> Vec<Value> {
     let text = fs::read(directory().join(file)).unwrap();
     let tables: Value = serde_json::from_slice(&text).unwrap();
     let rows = tables[table].as_array().unwrap().clone();
-    let good = rows.iter().filter(|row| row.get("reason").is_none()).count();
-    assert!(0 < good && good < rows.len(), "{file} has good and bad {table}");
+    let good = rows
+        .iter()
+        .filter(|row| row.get("reason").is_none())
+        .count();
+    assert!(
+        0 < good && good < rows.len(),
+        "{file} has good and bad {table}"
+    );
     rows
 }
 
@@ -66,12 +72,13 @@ fn ed25519_signatures_are_judged_as_the_table_says() {
     use ed25519_dalek::{Signature, VerifyingKey};
     for row in rows("ed25519.json", "signatures") {
         let public = hash(&row, "public");
-        let key = VerifyingKey::from_bytes(&public).ok().filter(|key| {
-            !key.is_weak() && key.to_edwards().compress().to_bytes() == public
-        });
+        let key = VerifyingKey::from_bytes(&public)
+            .ok()
+            .filter(|key| !key.is_weak() && key.to_edwards().compress().to_bytes() == public);
         let signature = Signature::from_slice(&bytes(&row, "signature"));
         let verifies = key.zip(signature.ok()).is_some_and(|(key, signature)| {
-            key.verify_strict(&bytes(&row, "message"), &signature).is_ok()
+            key.verify_strict(&bytes(&row, "message"), &signature)
+                .is_ok()
         });
         assert_eq!(verifies, is_good(&row), "{row}");
     }
@@ -185,7 +192,11 @@ fn paths_and_tiles_are_judged_as_the_table_says() {
     }
     for row in rows("tiles.json", "tiles") {
         let hashes = decode_tile(&bytes(&row, "tile")).map(|hashes| hashes.len() as u64);
-        assert_eq!(hashes, is_good(&row).then(|| number(&row, "hashes")), "{row}");
+        assert_eq!(
+            hashes,
+            is_good(&row).then(|| number(&row, "hashes")),
+            "{row}"
+        );
     }
 }
 
@@ -213,7 +224,9 @@ fn entries_and_bundles_are_judged_as_the_table_says() {
         let payloads = decode_bundle(&bundle, number(&row, "payloads") as usize);
         assert_eq!(payloads.is_ok(), is_good(&row), "{row}");
         if let Ok(payloads) = payloads {
-            let commitments = payloads.iter().map(|parts| payload_commitment(parts).to_string());
+            let commitments = payloads
+                .iter()
+                .map(|parts| payload_commitment(parts).to_string());
             assert_eq!(json!(commitments.collect::<Vec<_>>()), row["commitments"]);
         }
     }
@@ -259,7 +272,12 @@ fn packs_are_judged_as_the_table_says() {
             Verdict::Incomplete => 4,
         };
         assert_eq!(exit, number(&row, "exit"), "{row}\n{:#?}", report.findings);
-        let of = |finding: &Finding| (finding.kind.name().to_owned(), finding.index.map(EntryIndex::value));
+        let of = |finding: &Finding| {
+            (
+                finding.kind.name().to_owned(),
+                finding.index.map(EntryIndex::value),
+            )
+        };
         let mut found: Vec<_> = report.findings.listed.iter().map(of).collect();
         let listed = row["findings"].as_array().unwrap().iter();
         let mut expected: Vec<_> = listed
