@@ -20,16 +20,17 @@ use super::{
 };
 use crate::{
     service::{
-        config::{Config, LogFormat, Override},
+        config::{Config, HttpListen, LogFormat, Override},
         ledger::{Ledger, LedgerOptions, Opened},
-        rpc::serve,
+        rpc::{Listeners, serve},
     },
     store::{directory::DataDirectory, journal::JournalOptions},
 };
 
-/// Serve a ledger over gRPC
+/// Serve a ledger over gRPC, and its tiles over HTTP
 ///
-/// Logs go to stderr. When it is ready it says `listening on ADDRESS` there, or as JSON {"listening":"ADDRESS"}.
+/// Checkpoint, tiles and entries are read with any tlog-tiles client on the same port, unless http.listen says
+/// otherwise; see the manual, "Reading over HTTP". Logs go to stderr. When it is ready it says `listening on ADDRESS` there, or as JSON {"listening":"ADDRESS"}.
 /// SIGINT or SIGTERM end it in order; a second one ends it at once. What was acknowledged is safe either way.
 #[derive(Debug, clap::Args)]
 pub(super) struct Serve {
@@ -85,11 +86,11 @@ impl Serve {
 
 async fn run(directory: &DataDirectory, config: &Config, as_json: bool) -> Result<(), CliError> {
     // Before the ledger, so that a port that is taken costs nothing; after it nothing is to fail.
-    let listener = TcpListener::bind(config.listen).await.map_err(|error| {
-        CliError::failed(format!("can't listen on {}", config.listen))
-            .because(error)
-            .with_help("is a server running there already? Name another address with --listen")
-    })?;
+    let listener = bind(config.listen, "--listen").await?;
+    let http = match config.http.listen {
+        HttpListen::Own(address) => Some(bind(address, "--set http.listen=ADDRESS").await?),
+        HttpListen::Same | HttpListen::Off => None,
+    };
     let address = listener.local_addr().map_err(no_signals)?;
     let mut signals = Signals::listen().map_err(no_signals)?;
     let ledger = open(directory, config)?;
@@ -102,9 +103,23 @@ async fn run(directory: &DataDirectory, config: &Config, as_json: bool) -> Resul
             std::process::exit(Exit::Failed.code().into());
         });
     };
-    serve(ledger, config, listener, shutdown)
+    let listeners = Listeners {
+        grpc: listener,
+        http,
+    };
+    serve(ledger, config, listeners, shutdown)
         .await
         .map_err(|error| CliError::failed("the server stopped").because(error))
+}
+
+async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, CliError> {
+    TcpListener::bind(address).await.map_err(|error| {
+        CliError::failed(format!("can't listen on {address}"))
+            .because(error)
+            .with_help(format!(
+                "is a server running there already? Name another address with {flag}"
+            ))
+    })
 }
 
 fn open(directory: &DataDirectory, config: &Config) -> Result<Ledger, CliError> {

@@ -7,7 +7,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 
 use super::{
     hash::RootHash,
-    note::{KeyName, Note, NoteError, SigningKey, VerifierKey},
+    note::{KeyName, KeyType, Note, NoteError, SignatureLine, SigningKey, VerifierKey},
     position::TreeSize,
 };
 
@@ -38,6 +38,11 @@ pub enum CheckpointError {
     /// The text lacks a line, or a line is not what it should be.
     #[error("not a checkpoint: {0}")]
     Malformed(&'static str),
+    /// The key is one of cosigners, and a cosigner does not speak for a ledger.
+    #[error(
+        "{0} is a cosigner's key (0x04), not a ledger's; give the key that the ledger's operator published"
+    )]
+    NotALedgersKey(String),
     /// It speaks of another ledger.
     #[error("this is a checkpoint of {found}, not of {expected}")]
     OtherOrigin {
@@ -137,8 +142,11 @@ impl SignedCheckpoint {
     /// Checks that the ledger whose key is trusted made the checkpoint.
     ///
     /// # Errors
-    /// When the origin or the signature is wrong.
+    /// When the origin or the signature is wrong, or the key is a cosigner's.
     pub fn verify(&self, key: &VerifierKey) -> Result<(), CheckpointError> {
+        if key.key_type() == KeyType::CosignatureV1 {
+            return Err(CheckpointError::NotALedgersKey(key.to_string()));
+        }
         if self.checkpoint.origin != *key.name() {
             return Err(CheckpointError::OtherOrigin {
                 expected: key.name().to_string(),
@@ -151,6 +159,20 @@ impl SignedCheckpoint {
     /// What it says.
     pub fn checkpoint(&self) -> &Checkpoint {
         &self.checkpoint
+    }
+
+    /// The checkpoint with more signatures behind those that are there.
+    ///
+    /// # Errors
+    /// As [`Note::with_signatures`].
+    pub fn with_signatures(
+        self,
+        lines: impl IntoIterator<Item = SignatureLine>,
+    ) -> Result<Self, CheckpointError> {
+        Ok(Self {
+            checkpoint: self.checkpoint,
+            note: self.note.with_signatures(lines)?,
+        })
     }
 
     /// The note, with all its signatures.

@@ -5,7 +5,7 @@ use super::{
     checkpoint::{Checkpoint, SignedCheckpoint},
     entry::Entry,
     hash::RootHash,
-    note::{KeyName, Note, SigningKey, VerifierKey},
+    note::{CosigningKey, KeyName, Note, SigningKey, VerifierKey},
     payload::{check_parts, decode_bundle, decode_parts, encode_parts},
     position::{EntryIndex, TreeSize, count},
     receipt::Receipt,
@@ -113,6 +113,9 @@ pub fn key(bytes: &[u8]) {
     };
     if let Ok(key) = text.parse::<VerifierKey>() {
         assert_eq!(key.to_string(), text);
+    }
+    if let Ok(key) = text.parse::<CosigningKey>() {
+        assert_eq!(key.to_secret_text().as_str(), text);
     }
     if let Ok(key) = text.parse::<SigningKey>() {
         assert_eq!(key.to_secret_text().as_str(), text);

@@ -2,7 +2,7 @@
 //!
 //! For auditors: [`threats`] says what a verified ledger proves and what not. For people who write another reader or
 //! verifier: [`formats`], [`pack_format`] and [`journal_format`] specify every byte. For producers of evidence:
-//! [`events`], [`errors`] and [`cli`]. For those who change the program: [`architecture`] and [`decisions`].
+//! [`events`], [`errors`] and [`cli`]. For tile readers: [`http`]. For those who change the program: [`architecture`] and [`decisions`].
 
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}
@@ -16,6 +16,8 @@ pub mod errors {}
 pub mod events {}
 #[doc = include_str!("formats.md")]
 pub mod formats {}
+#[doc = include_str!("http.md")]
+pub mod http {}
 #[doc = include_str!("journal-format.md")]
 pub mod journal_format {}
 #[doc = include_str!("pack-format.md")]

@@ -2,6 +2,8 @@
 
 pub mod config;
 pub mod convert;
+pub mod fetch;
+pub mod http;
 pub mod ledger;
 pub mod proto;
 pub mod rpc;

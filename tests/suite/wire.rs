@@ -1,6 +1,7 @@
 //! The API on the wire: the real server, real clients, and the whole log verified at the end of each test.
 
 mod append;
+mod http;
 mod limits;
 mod raw;
 mod read;

@@ -1,18 +1,32 @@
-//! The keys of notes: their names, ids and text forms, and Ed25519, type `0x01`.
+//! The public keys of notes: their names, ids, types and text form.
+//!
+//! A key's type says what its signatures are over, see [`KeyType`]. Its id is a hash over name, type and public key, so
+//! one key under two types or two names is two keys.
 
 use std::{fmt, str::FromStr};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use ed25519_dalek::Signer as _;
 use sha2::{Digest, Sha256};
-use zeroize::Zeroizing;
 
-use super::{Note, NoteError, SignatureLine};
+use super::{
+    NoteError,
+    cosigning::{CosignedAt, cosignature_message, subtree_message},
+};
 
 /// The most bytes of a key name, and so of an origin.
 pub const KEY_NAME_BYTES_MAX: usize = 255;
 
-const ED25519: u8 = 0x01;
+/// What a key's signatures are over, and by which algorithm: the signature types of
+/// [C2SP signed-note](https://c2sp.org/signed-note) that are known here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KeyType {
+    /// `0x01`: Ed25519 over the note's text.
+    Ed25519,
+    /// `0x04`: an Ed25519 cosignature with a time, of [C2SP tlog-cosignature](https://c2sp.org/tlog-cosignature).
+    CosignatureV1,
+    /// `0x06`: an ML-DSA-44 cosignature with a time, of the same, over origin, size and root of a checkpoint.
+    MlDsa44,
+}
 
 /// The first four bytes of a hash over a key's name, type and bytes: which key made a signature.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,17 +38,56 @@ pub struct KeyId(pub(super) [u8; 4]);
 pub struct KeyName(String);
 
 /// The public half of a note key, and its name.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct VerifierKey {
     name: KeyName,
     id: KeyId,
-    key: ed25519_dalek::VerifyingKey,
+    public: PublicKey,
 }
 
-/// The secret half of a note key. Its memory is wiped when it is dropped.
-pub struct SigningKey {
-    verifier: VerifierKey,
-    key: ed25519_dalek::SigningKey,
+/// A public key that is known to be one.
+#[derive(Clone)]
+pub(super) enum PublicKey {
+    Ed25519(ed25519_dalek::VerifyingKey),
+    CosignatureV1(ed25519_dalek::VerifyingKey),
+    MlDsa44(Box<ml_dsa::VerifyingKey<ml_dsa::MlDsa44>>),
+}
+
+impl KeyType {
+    /// The byte that stands for the type in keys and key ids.
+    pub const fn byte(self) -> u8 {
+        match self {
+            Self::Ed25519 => 0x01,
+            Self::CosignatureV1 => 0x04,
+            Self::MlDsa44 => 0x06,
+        }
+    }
+
+    /// The type that a byte stands for, if it is known here.
+    pub const fn of_byte(byte: u8) -> Option<Self> {
+        match byte {
+            0x01 => Some(Self::Ed25519),
+            0x04 => Some(Self::CosignatureV1),
+            0x06 => Some(Self::MlDsa44),
+            _ => None,
+        }
+    }
+
+    /// Whether its signatures carry the time they were made.
+    pub const fn is_timed(self) -> bool {
+        !matches!(self, Self::Ed25519)
+    }
+}
+
+/// The name of the type in settings, flags and reports.
+impl fmt::Display for KeyType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ed25519 => "ed25519",
+            Self::CosignatureV1 => "cosignature-v1",
+            Self::MlDsa44 => "ml-dsa-44",
+        })
+    }
 }
 
 impl KeyName {
@@ -78,18 +131,59 @@ impl fmt::Debug for KeyId {
     }
 }
 
+impl PublicKey {
+    fn from_bytes(kind: KeyType, bytes: &[u8]) -> Result<Self, &'static str> {
+        match kind {
+            KeyType::Ed25519 => Ok(Self::Ed25519(ed25519_key(bytes)?)),
+            KeyType::CosignatureV1 => Ok(Self::CosignatureV1(ed25519_key(bytes)?)),
+            KeyType::MlDsa44 => {
+                let bytes = bytes
+                    .try_into()
+                    .map_err(|_| "an ML-DSA-44 public key has 1312 bytes")?;
+                Ok(Self::MlDsa44(Box::new(ml_dsa::VerifyingKey::decode(bytes))))
+            }
+        }
+    }
+
+    fn key_type(&self) -> KeyType {
+        match self {
+            Self::Ed25519(_) => KeyType::Ed25519,
+            Self::CosignatureV1(_) => KeyType::CosignatureV1,
+            Self::MlDsa44(_) => KeyType::MlDsa44,
+        }
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Ed25519(key) | Self::CosignatureV1(key) => key.as_bytes().to_vec(),
+            Self::MlDsa44(key) => key.encode().to_vec(),
+        }
+    }
+}
+
+/// A weak key verifies signatures that nobody made, and a point has one spelling.
+fn ed25519_key(bytes: &[u8]) -> Result<ed25519_dalek::VerifyingKey, &'static str> {
+    let bytes: [u8; 32] = bytes
+        .try_into()
+        .map_err(|_| "an Ed25519 key has 32 bytes")?;
+    ed25519_dalek::VerifyingKey::from_bytes(&bytes)
+        .ok()
+        .filter(|key| !key.is_weak() && key.to_edwards().compress().to_bytes() == bytes)
+        .ok_or("these 32 bytes are not an Ed25519 public key")
+}
+
 impl VerifierKey {
-    fn new(name: KeyName, key: ed25519_dalek::VerifyingKey) -> Self {
+    pub(super) fn new(name: KeyName, public: PublicKey) -> Self {
         let hash = Sha256::new()
             .chain_update(name.as_str())
-            .chain_update([b'\n', ED25519])
-            .chain_update(key.as_bytes())
+            .chain_update([b'\n', public.key_type().byte()])
+            .chain_update(public.to_bytes())
             .finalize();
         let [a, b, c, d, ..] = <[u8; 32]>::from(hash);
         Self {
             name,
             id: KeyId([a, b, c, d]),
-            key,
+            public,
         }
     }
 
@@ -103,23 +197,54 @@ impl VerifierKey {
         self.id
     }
 
-    /// Whether this key made the signature of the text.
-    pub(super) fn verifies(&self, text: &str, signature: &[u8]) -> bool {
-        ed25519_dalek::Signature::from_slice(signature)
-            .is_ok_and(|signature| self.key.verify_strict(text.as_bytes(), &signature).is_ok())
+    /// What its signatures are over.
+    pub fn key_type(&self) -> KeyType {
+        self.public.key_type()
+    }
+
+    /// Whether this key made the signature of the text: `Some`, and the time that a timed signature carries.
+    pub(super) fn verifies(&self, text: &str, signature: &[u8]) -> Option<Option<CosignedAt>> {
+        match &self.public {
+            PublicKey::Ed25519(key) => strictly(key, text.as_bytes(), signature).then_some(None),
+            PublicKey::CosignatureV1(key) => {
+                let (at, signature) = CosignedAt::split_from(signature)?;
+                strictly(key, &cosignature_message(text, at), signature).then_some(Some(at))
+            }
+            PublicKey::MlDsa44(key) => {
+                let (at, signature) = CosignedAt::split_from(signature)?;
+                let message = subtree_message(&self.name, text, at)?;
+                let signature = ml_dsa::Signature::try_from(signature).ok()?;
+                key.verify_with_context(&message, &[], &signature)
+                    .then_some(Some(at))
+            }
+        }
     }
 }
+
+/// Small orders, and scalars and points of another spelling, are refused.
+fn strictly(key: &ed25519_dalek::VerifyingKey, message: &[u8], signature: &[u8]) -> bool {
+    ed25519_dalek::Signature::from_slice(signature)
+        .is_ok_and(|signature| key.verify_strict(message, &signature).is_ok())
+}
+
+/// Keys are the same when their texts are.
+impl PartialEq for VerifierKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+            && self.name == other.name
+            && self.key_type() == other.key_type()
+            && self.public.to_bytes() == other.public.to_bytes()
+    }
+}
+
+impl Eq for VerifierKey {}
 
 /// `<name>+<key id>+<base64(type || public key)>`
 impl fmt::Display for VerifierKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}+{}+{}",
-            self.name,
-            self.id,
-            encode_key(self.key.as_bytes()).as_str()
-        )
+        let mut typed = vec![self.key_type().byte()];
+        typed.extend(self.public.to_bytes());
+        write!(f, "{}+{}+{}", self.name, self.id, BASE64.encode(typed))
     }
 }
 
@@ -139,15 +264,15 @@ impl FromStr for VerifierKey {
                 "it has the form <name>+<key id>+<base64>",
             ));
         };
-        let bytes = decode_key(key).map_err(NoteError::VerifierKey)?;
-        // A weak key verifies signatures that nobody made, and a point has one spelling.
-        let key = ed25519_dalek::VerifyingKey::from_bytes(&bytes)
-            .ok()
-            .filter(|key| !key.is_weak() && key.to_edwards().compress().to_bytes() == bytes)
-            .ok_or(NoteError::VerifierKey(
-                "these 32 bytes are not an Ed25519 public key",
-            ))?;
-        let verifier = Self::new(name.parse()?, key);
+        let typed = BASE64
+            .decode(key)
+            .map_err(|_| NoteError::VerifierKey("its last field is not base64"))?;
+        let (kind, bytes) = typed
+            .split_first()
+            .and_then(|(byte, bytes)| Some((KeyType::of_byte(*byte)?, bytes)))
+            .ok_or(NoteError::VerifierKey(UNKNOWN_TYPE))?;
+        let public = PublicKey::from_bytes(kind, bytes).map_err(NoteError::VerifierKey)?;
+        let verifier = Self::new(name.parse()?, public);
         if verifier.id.to_string() != id {
             return Err(NoteError::VerifierKey(
                 "the key id does not belong to this name and key; was it mistyped?",
@@ -157,104 +282,12 @@ impl FromStr for VerifierKey {
     }
 }
 
-impl SigningKey {
-    /// Makes the key of this name from its 32 secret bytes.
-    pub fn from_seed(name: KeyName, seed: &[u8; 32]) -> Self {
-        let key = ed25519_dalek::SigningKey::from_bytes(seed);
-        Self {
-            verifier: VerifierKey::new(name, key.verifying_key()),
-            key,
-        }
-    }
-
-    /// The public half.
-    pub fn verifier(&self) -> &VerifierKey {
-        &self.verifier
-    }
-
-    /// Signs a text, every line of which ends in a newline, as a note with this one signature.
-    pub fn sign(&self, text: &str) -> Note {
-        let signature = SignatureLine {
-            name: self.verifier.name.to_string(),
-            id: self.verifier.id,
-            signature: self.key.sign(text.as_bytes()).to_vec(),
-        };
-        Note {
-            text: text.to_owned(),
-            signatures: vec![signature],
-        }
-    }
-
-    /// The key as Go's tools write it: `PRIVATE+KEY+<name>+<key id>+<base64(type || seed)>`. Keep it secret.
-    pub fn to_secret_text(&self) -> Zeroizing<String> {
-        let base64 = encode_key(&Zeroizing::new(self.key.to_bytes()));
-        let public = format!("PRIVATE+KEY+{}+{}+", self.verifier.name, self.verifier.id);
-        // Room for all of it at once: a string that grows leaves copies of the secret behind.
-        let room = public.len().saturating_add(base64.len());
-        let mut text = Zeroizing::new(String::with_capacity(room));
-        text.push_str(&public);
-        text.push_str(&base64);
-        text
-    }
-}
-
-impl fmt::Debug for SigningKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SigningKey({}, secret)", self.verifier)
-    }
-}
-
-impl FromStr for SigningKey {
-    type Err = NoteError;
-
-    fn from_str(text: &str) -> Result<Self, NoteError> {
-        let shape = NoteError::SigningKey("it has the form PRIVATE+KEY+<name>+<key id>+<base64>");
-        let Some(rest) = text.strip_prefix("PRIVATE+KEY+") else {
-            return Err(shape);
-        };
-        let mut parts = rest.splitn(3, '+');
-        let (Some(name), Some(id), Some(seed)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(shape);
-        };
-        let seed = Zeroizing::new(decode_key(seed).map_err(NoteError::SigningKey)?);
-        let key = Self::from_seed(name.parse()?, &seed);
-        if key.verifier.id.to_string() != id {
-            return Err(NoteError::SigningKey(
-                "the key id does not belong to this name and key",
-            ));
-        }
-        Ok(key)
-    }
-}
-
-fn encode_key(key: &[u8; 32]) -> Zeroizing<String> {
-    let mut typed = Zeroizing::new([ED25519; 33]);
-    let (_, to_key) = typed.split_at_mut(1);
-    to_key.copy_from_slice(key);
-    Zeroizing::new(BASE64.encode(typed.as_slice()))
-}
-
-fn decode_key(base64: &str) -> Result<[u8; 32], &'static str> {
-    let bytes = Zeroizing::new(
-        BASE64
-            .decode(base64)
-            .map_err(|_| "its last field is not base64")?,
-    );
-    match bytes.split_first() {
-        Some((&ED25519, key)) => key.try_into().map_err(|_| "an Ed25519 key has 32 bytes"),
-        _ => Err("its type is not Ed25519 (0x01)"),
-    }
-}
+const UNKNOWN_TYPE: &str =
+    "its type is none of Ed25519 (0x01), cosignature/v1 (0x04) and ML-DSA-44 (0x06)";
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::arithmetic_side_effects)]
-
     use super::*;
-
-    fn key() -> SigningKey {
-        SigningKey::from_seed("log.example.com/a".parse().unwrap(), &[7; 32])
-    }
 
     /// A verifier key text with a right key id, whatever the 32 bytes are.
     fn vkey_of(bytes: [u8; 32]) -> String {
@@ -263,7 +296,10 @@ mod tests {
             .chain_update(bytes)
             .finalize();
         let id = hex::encode(hash.first_chunk::<4>().unwrap());
-        format!("weak.example.com+{id}+{}", encode_key(&bytes).as_str())
+        format!(
+            "weak.example.com+{id}+{}",
+            BASE64.encode([&[1], bytes.as_slice()].concat())
+        )
     }
 
     #[test]
@@ -287,33 +323,5 @@ mod tests {
             let refused = vkey_of(bytes).parse::<VerifierKey>();
             assert!(matches!(refused, Err(NoteError::VerifierKey(_))), "{what}");
         }
-    }
-
-    #[test]
-    fn a_signature_with_a_scalar_over_the_group_order_is_refused() {
-        let key = key();
-        let mut note = key.sign("a\n");
-        // Adding the group order to S gives the other signature that a lax verifier takes.
-        let order = hex::decode("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010")
-            .unwrap();
-        let mut carry = 0u16;
-        for (byte, add) in note.signatures[0].signature[32..].iter_mut().zip(order) {
-            carry = carry + u16::from(*byte) + u16::from(add);
-            *byte = carry.to_le_bytes()[0];
-            carry >>= 8;
-        }
-        let refused = note.verify(key.verifier());
-        assert!(matches!(refused, Err(NoteError::BadSignature(_))));
-    }
-
-    #[test]
-    fn secret_keys_are_not_printed_by_debug() {
-        let secret = key().to_secret_text();
-        let seed = secret.rsplit('+').next().unwrap();
-        assert!(!format!("{:?}", key()).contains(seed));
-        assert_eq!(
-            secret.parse::<SigningKey>().unwrap().to_secret_text(),
-            secret
-        );
     }
 }

@@ -5,13 +5,18 @@
 //! name and id; lines of unknown keys are ignored, and a line of a known key that does not verify refuses the
 //! whole note.
 
+mod cosigning;
 mod key;
+mod secret;
+mod signing;
 
 use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 
-pub use key::{KEY_NAME_BYTES_MAX, KeyId, KeyName, SigningKey, VerifierKey};
+pub use cosigning::{CosignedAt, CosigningKey};
+pub use key::{KEY_NAME_BYTES_MAX, KeyId, KeyName, KeyType, VerifierKey};
+pub use signing::SigningKey;
 
 /// The most bytes of a note.
 pub const NOTE_BYTES_MAX: usize = 1_000_000;
@@ -26,7 +31,7 @@ pub struct SignatureLine {
     pub name: String,
     /// The key's id.
     pub id: KeyId,
-    /// What follows the id: for Ed25519 the 64 bytes of the signature.
+    /// What follows the id: for Ed25519 the 64 bytes of the signature, for cosignatures 8 bytes of time before it.
     pub signature: Vec<u8>,
 }
 
@@ -70,6 +75,15 @@ pub enum NoteError {
     /// Not a signing key.
     #[error("not a signing key: {0}")]
     SigningKey(&'static str),
+    /// A cosigner signs checkpoints and nothing else.
+    #[error("the text is not a checkpoint, so it is not cosigned")]
+    NotACheckpoint,
+    /// The key's signatures carry no time.
+    #[error("{0} is an Ed25519 key (0x01), whose signatures do not say when they were made")]
+    Untimed(String),
+    /// ML-DSA gave up, which happens by chance once in more than 2^128 times: a defect.
+    #[error("the signature could not be made")]
+    SigningFailed,
 }
 
 impl Note {
@@ -129,24 +143,61 @@ impl Note {
         &self.signatures
     }
 
+    /// Adds signature lines behind those that are there; a line that is there already is not added again.
+    ///
+    /// # Errors
+    /// When a line is not of the form, or there are too many.
+    pub fn with_signatures(
+        mut self,
+        lines: impl IntoIterator<Item = SignatureLine>,
+    ) -> Result<Self, NoteError> {
+        for line in lines {
+            if !self.signatures.contains(&line) {
+                self.signatures.push(line);
+            }
+        }
+        Self::new(self.text, self.signatures)
+    }
+
+    /// Whether a line names the key, verified or not.
+    pub fn names(&self, key: &VerifierKey) -> bool {
+        self.lines_of(key).next().is_some()
+    }
+
     /// Checks that the key signed the note.
     ///
     /// # Errors
     /// When no line is of this key, or one is and does not verify.
     pub fn verify(&self, key: &VerifierKey) -> Result<(), NoteError> {
-        let mut lines = self
-            .signatures
+        self.verified(key).map(drop)
+    }
+
+    /// Checks that a cosigner signed the note, and gives the latest time that its signatures carry.
+    ///
+    /// # Errors
+    /// As [`Note::verify`], and when the key's signatures carry no time.
+    pub fn cosigned_at(&self, key: &VerifierKey) -> Result<CosignedAt, NoteError> {
+        self.verified(key)?
+            .ok_or_else(|| NoteError::Untimed(key.to_string()))
+    }
+
+    fn lines_of(&self, key: &VerifierKey) -> impl Iterator<Item = &SignatureLine> {
+        self.signatures
             .iter()
             .filter(|line| line.id == key.id() && line.name == key.name().as_str())
-            .peekable();
-        if lines.peek().is_none() {
+    }
+
+    /// The latest time of the key's signatures, all of which must verify.
+    fn verified(&self, key: &VerifierKey) -> Result<Option<CosignedAt>, NoteError> {
+        if !self.names(key) {
             return Err(NoteError::NotSignedBy(key.to_string()));
         }
-        if lines.all(|line| key.verifies(&self.text, &line.signature)) {
-            Ok(())
-        } else {
-            Err(NoteError::BadSignature(key.name().to_string()))
-        }
+        let times: Option<Vec<Option<CosignedAt>>> = self
+            .lines_of(key)
+            .map(|line| key.verifies(&self.text, &line.signature))
+            .collect();
+        let times = times.ok_or_else(|| NoteError::BadSignature(key.name().to_string()))?;
+        Ok(times.into_iter().max().flatten())
     }
 }
 

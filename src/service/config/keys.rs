@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::RangeInclusive, time::Duration};
 
-use super::{Config, LogFormat};
+use super::{Config, HttpListen, LogFormat};
 
 /// One key.
 pub(super) struct Key {
@@ -32,7 +32,7 @@ const GIB: u64 = 1 << 30;
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// All of them, in the order they are shown.
-pub(super) static KEYS: [Key; 14] = [
+pub(super) static KEYS: [Key; 16] = [
     key!(
         "listen",
         "address and port to listen on",
@@ -41,6 +41,28 @@ pub(super) static KEYS: [Key; 14] = [
             .parse()
             .map_err(|_| format!("{text:?} is not an address with a port, such as 127.0.0.1:8087")),
         ToString::to_string
+    ),
+    key!(
+        "http.listen",
+        "where tiles are read over HTTP: same (with gRPC), an address and port of its own, or off",
+        http.listen,
+        |text: &str| {
+            match text {
+            "same" => Ok(HttpListen::Same),
+            "off" => Ok(HttpListen::Off),
+            _ => text.parse().map(HttpListen::Own).map_err(|_| format!(
+                "{text:?} is neither same nor off nor an address with a port, such as 127.0.0.1:8088"
+            )),
+        }
+        },
+        ToString::to_string
+    ),
+    key!(
+        "http.kept_bytes",
+        "bytes of tiles and entry bundles that are kept ready in memory",
+        http.kept_bytes,
+        |text| bytes(text, 0..=4 * GIB),
+        show_bytes
     ),
     key!(
         "limits.queue_bytes",
@@ -138,6 +160,16 @@ pub(super) static KEYS: [Key; 14] = [
         String::clone
     ),
 ];
+
+impl fmt::Display for HttpListen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Same => f.write_str("same"),
+            Self::Own(address) => address.fmt(f),
+            Self::Off => f.write_str("off"),
+        }
+    }
+}
 
 impl fmt::Display for LogFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

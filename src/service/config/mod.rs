@@ -33,6 +33,8 @@ pub const CONFIG_FILE: &str = "exhibit.toml";
 pub struct Config {
     /// Where the server listens.
     pub listen: SocketAddr,
+    /// How the ledger is read over HTTP.
+    pub http: Http,
     /// What keeps one caller from taking all.
     pub limits: Limits,
     /// How the journal is written.
@@ -62,6 +64,26 @@ pub struct Limits {
     pub keepalive_interval: Duration,
     /// How long it may take to say so.
     pub keepalive_timeout: Duration,
+}
+
+/// How the ledger is read over HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Http {
+    /// On which port.
+    pub listen: HttpListen,
+    /// Bytes of tiles and entry bundles that are kept ready in memory.
+    pub kept_bytes: usize,
+}
+
+/// On which port the ledger is read over HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HttpListen {
+    /// On the one where gRPC is served.
+    Same,
+    /// On one of its own.
+    Own(SocketAddr),
+    /// Nowhere.
+    Off,
 }
 
 /// How the journal is written.
@@ -175,6 +197,10 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8087)),
+            http: Http {
+                listen: HttpListen::Same,
+                kept_bytes: 64 << 20,
+            },
             limits: Limits::default(),
             journal: Journal {
                 segment_bytes: JournalOptions::default().segment_bytes,

@@ -46,6 +46,7 @@ pub async fn serve_baseline(
         baseline,
         Limits::default(),
         listener,
+        None,
         health,
         stopping,
         shutdown,

@@ -27,4 +27,4 @@ mod sink;
 #[doc(hidden)]
 pub use baseline::serve_baseline;
 pub use ledger_sink::PRODUCER;
-pub use server::{ServeError, serve};
+pub use server::{Listeners, ServeError, serve};

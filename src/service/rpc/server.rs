@@ -9,12 +9,16 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{Server, server::Router};
+use tonic::{
+    service::Routes,
+    transport::{Server, server::Router},
+};
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use super::{connection::connections, explain::Explained, service::LedgerService};
 use crate::service::{
-    config::{Config, Limits},
+    config::{Config, HttpListen, Limits},
+    http::HttpService,
     ledger::Ledger,
     proto::{FILE_DESCRIPTOR_SET, ledger_server},
 };
@@ -43,6 +47,21 @@ pub enum ServeError {
     Reflection(#[from] tonic_reflection::server::Error),
 }
 
+/// Where the server listens.
+#[derive(Debug)]
+pub struct Listeners {
+    /// For gRPC, and for reading over HTTP unless that has a listener of its own.
+    pub grpc: TcpListener,
+    /// For reading over HTTP alone.
+    pub http: Option<TcpListener>,
+}
+
+impl From<TcpListener> for Listeners {
+    fn from(grpc: TcpListener) -> Self {
+        Self { grpc, http: None }
+    }
+}
+
 /// Serves a ledger until the future completes, then shuts both down in order.
 ///
 /// # Errors
@@ -50,10 +69,11 @@ pub enum ServeError {
 pub async fn serve(
     ledger: Ledger,
     config: &Config,
-    listener: TcpListener,
+    listeners: impl Into<Listeners>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let address = listener.local_addr()?;
+    let Listeners { grpc, http } = listeners.into();
+    let address = grpc.local_addr()?;
     if !address.ip().is_loopback() {
         tracing::warn!(
             %address,
@@ -63,9 +83,28 @@ pub async fn serve(
     tracing::info!(%address, origin = %ledger.origin(), size = %ledger.checkpoint().checkpoint().size, "serving");
     let stopping = CancellationToken::new();
     let service = LedgerService::new(ledger.clone(), config.limits, stopping.clone());
+    let reading = HttpService::new(ledger.clone(), config.http.kept_bytes);
+    if let Some(http) = http {
+        tracing::info!(address = %http.local_addr()?, "serving tiles over HTTP");
+        tokio::spawn(serve_reading(
+            reading.clone(),
+            config.limits,
+            http,
+            stopping.clone(),
+        ));
+    }
+    let shared = (config.http.listen == HttpListen::Same).then_some(reading);
     let health = HealthReporter::new();
     let watch = watch_ledger(ledger.clone(), health.clone());
-    let run = run(service, config.limits, listener, health, stopping, shutdown);
+    let run = run(
+        service,
+        config.limits,
+        grpc,
+        shared,
+        health,
+        stopping,
+        shutdown,
+    );
     let served = tokio::select! {
         served = run => served,
         never = watch => never,
@@ -85,6 +124,7 @@ pub(super) async fn run<S: ledger_server::Ledger>(
     service: S,
     limits: Limits,
     listener: TcpListener,
+    reading: Option<HttpService>,
     health: HealthReporter,
     stopping: CancellationToken,
     shutdown: impl Future<Output = ()>,
@@ -93,7 +133,8 @@ pub(super) async fn run<S: ledger_server::Ledger>(
     let incoming = connections(listener, limits.connections_max, cut.clone());
     report(&health, ServingStatus::Serving).await;
     let told = stopping.clone().cancelled_owned();
-    let served = routes(service, limits, &health)?.serve_with_incoming_shutdown(incoming, told);
+    let served =
+        routes(service, limits, reading, &health)?.serve_with_incoming_shutdown(incoming, told);
     tokio::pin!(served);
     tokio::select! {
         served = &mut served => return Ok(served?),
@@ -116,6 +157,7 @@ pub(super) async fn run<S: ledger_server::Ledger>(
 fn routes<S: ledger_server::Ledger>(
     service: S,
     limits: Limits,
+    reading: Option<HttpService>,
     health: &HealthReporter,
 ) -> Result<Router, ServeError> {
     let reflection = || {
@@ -126,17 +168,58 @@ fn routes<S: ledger_server::Ledger>(
     let ledger = ledger_server::LedgerServer::new(service)
         .max_decoding_message_size(limits.message_bytes_max);
     let health = tonic_health::server::HealthService::from_health_reporter(health.clone());
-    Ok(Server::builder()
+    let mut routes = Routes::new(Explained(ledger))
+        .add_service(tonic_health::pb::health_server::HealthServer::new(health))
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?);
+    let speaks_http1 = reading.is_some();
+    if let Some(reading) = reading {
+        routes = reading.beside(routes.into_axum_router()).into();
+    }
+    Ok(transport(limits)
+        .accept_http1(speaks_http1)
+        .add_routes(routes.prepare()))
+}
+
+/// The limits that hold for every connection.
+fn transport(limits: Limits) -> Server {
+    Server::builder()
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_concurrent_streams(limits.calls_max)
         .http2_max_header_list_size(HEADERS_BYTES_MAX)
         .http2_keepalive_interval(Some(limits.keepalive_interval))
         .http2_keepalive_timeout(Some(limits.keepalive_timeout))
-        .add_service(Explained(ledger))
-        .add_service(tonic_health::pb::health_server::HealthServer::new(health))
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?))
+}
+
+/// Serves the read API on a listener of its own, until the ledger's server stops. What is being sent then is sent to
+/// its end within the grace period, as everywhere.
+async fn serve_reading(
+    reading: HttpService,
+    limits: Limits,
+    listener: TcpListener,
+    stopping: CancellationToken,
+) {
+    let cut = CancellationToken::new();
+    let incoming = connections(listener, limits.connections_max, cut.clone());
+    let routes = Routes::from(reading.beside(Default::default()));
+    let told = stopping.clone().cancelled_owned();
+    let served = transport(limits)
+        .accept_http1(true)
+        .add_routes(routes.prepare())
+        .serve_with_incoming_shutdown(incoming, told);
+    let cutting = async {
+        stopping.cancelled().await;
+        tokio::time::sleep(limits.grace_period).await;
+        cut.cancel();
+        tokio::time::sleep(CUT).await;
+    };
+    tokio::select! {
+        served = served => if let Err(error) = served {
+            tracing::error!(%error, "reading over HTTP has ended; gRPC goes on");
+        },
+        () = cutting => {}
+    }
 }
 
 const SERVICES: [&str; 2] = ["", ledger_server::SERVICE_NAME];

@@ -3,11 +3,10 @@
 //! They are those of the specifications, of golang.org/x/mod, transparency-dev (tessera) and FiloSottile (sunlight, torchwood), and a few computed with an independent implementation, which say so.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use ed25519_dalek::Signature;
 use exhibit::ledger::{
-    checkpoint::{Checkpoint, SignedCheckpoint},
+    checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint},
     hash::{LeafHash, NodeHash, RootHash},
-    note::{Note, NoteError, SigningKey, VerifierKey},
+    note::{CosignedAt, CosigningKey, KeyType, Note, NoteError, SigningKey, VerifierKey},
     position::EntryIndex,
     receipt::{Receipt, ReceiptError},
     tile::push_entry,
@@ -76,11 +75,15 @@ fn bad_verifier_keys_are_refused() {
         ),
         (
             "PeterNeumann+173116ae+ZRpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
-            "its type is not Ed25519 (0x01)",
+            "its type is none of Ed25519 (0x01), cosignature/v1 (0x04) and ML-DSA-44 (0x06)",
         ),
         (
-            "witness.example.org+b8a2cf20+BFLN3yikSfFkVAJtrnh/CiY3Zozkoy7clp+P7XB28qUN",
-            "its type is not Ed25519 (0x01)",
+            "witness.example.org+b8a2cf20+BlLN3yikSfFkVAJtrnh/CiY3Zozkoy7clp+P7XB28qUN",
+            "an ML-DSA-44 public key has 1312 bytes",
+        ),
+        (
+            "witness.example.org+b8a2cf20+AVLN3yikSfFkVAJtrnh/CiY3Zozkoy7clp+P7XB28qUN",
+            "the key id does not belong to this name and key; was it mistyped?",
         ),
     ] {
         assert_eq!(
@@ -283,24 +286,66 @@ fn cosignatures_are_carried_verbatim_and_read_as_the_specification_says() {
         let [cosignature] = signed.note().signatures() else {
             panic!("one line")
         };
-        let (stamp, signature) = cosignature.signature.split_first_chunk::<8>().unwrap();
-        assert_eq!(u64::from_be_bytes(*stamp), time);
-        let [name, id, key] = vkey.splitn(3, '+').collect::<Vec<_>>()[..] else {
-            panic!("three fields")
-        };
-        assert_eq!(
-            (
-                cosignature.name.as_str(),
-                cosignature.id.to_string().as_str()
-            ),
-            (name, id)
+        let key: VerifierKey = vkey.parse().unwrap();
+        assert_eq!(key.to_string(), vkey);
+        assert_eq!(cosignature.id, key.id());
+        let at = CosignedAt::from_seconds(time).unwrap();
+        assert_eq!(signed.note().cosigned_at(&key), Ok(at));
+        let other = note(
+            &text
+                .replace("\n300\n", "\n301\n")
+                .replace("\n15\n", "\n16\n"),
+            line,
         );
-        let key: [u8; 33] = STANDARD.decode(key).unwrap().try_into().unwrap();
-        let key = ed25519_dalek::VerifyingKey::from_bytes(key[1..].try_into().unwrap()).unwrap();
-        let message = format!("cosignature/v1\ntime {time}\n{text}");
-        let signature = Signature::from_slice(signature).unwrap();
-        assert!(key.verify_strict(message.as_bytes(), &signature).is_ok());
+        let other = Note::parse(&other).unwrap();
+        assert!(matches!(
+            other.verify(&key),
+            Err(NoteError::BadSignature(_))
+        ));
+        // A witness does not speak for a ledger, whatever its name.
+        assert!(matches!(
+            signed.verify(&key),
+            Err(CheckpointError::NotALedgersKey(_))
+        ));
     }
+}
+
+/// The witness of the derived proof has the seed 00, 01, ... 1f.
+#[test]
+fn a_cosignature_is_made_to_the_byte() {
+    let seed = std::array::from_fn(|at| at as u8);
+    let name = "witness.example.com/w1".parse().unwrap();
+    let witness = CosigningKey::from_seed(name, KeyType::CosignatureV1, &seed).unwrap();
+    assert_eq!(witness.verifier().to_string(), WITNESS_VKEY);
+    let signed = SignedCheckpoint::parse(LOG_CHECKPOINT_15.as_bytes()).unwrap();
+    let at = CosignedAt::from_seconds(1_700_000_000).unwrap();
+    let line = witness.cosign(signed.note().text(), at).unwrap();
+    assert_eq!(line.to_string(), format!("— {WITNESS_LINE}"));
+    let cosigned = signed.with_signatures([line.clone(), line]).unwrap();
+    assert_eq!(
+        cosigned.note().to_string(),
+        format!("{LOG_CHECKPOINT_15}— {WITNESS_LINE}\n")
+    );
+}
+
+/// Made by another implementation, with its other random numbers: both verify it, and the keys are the same.
+#[test]
+fn an_ml_dsa_cosignature_of_another_implementation_verifies() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/vectors/ml-dsa-44-cosignature.json"
+    );
+    let vector: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let field = |name: &str| vector[name].as_str().unwrap();
+    let key: CosigningKey = field("secret_key").parse().unwrap();
+    assert_eq!(key.verifier().to_string(), field("verifier_key"));
+    assert_eq!(key.to_secret_text().as_str(), field("secret_key"));
+    let signed = Note::parse(field("cosigned").as_bytes()).unwrap();
+    let at = CosignedAt::from_seconds(vector["time"].as_u64().unwrap()).unwrap();
+    assert_eq!(signed.cosigned_at(key.verifier()), Ok(at));
+    let line = key.cosign(signed.text(), at).unwrap();
+    let ours = Note::new(signed.text().to_owned(), vec![line]).unwrap();
+    assert_eq!(ours.verify(key.verifier()), Ok(()));
 }
 
 #[test]
