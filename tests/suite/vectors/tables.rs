@@ -108,7 +108,7 @@ fn of_checkpoint(error: &CheckpointError) -> &'static str {
     match error {
         CheckpointError::OtherOrigin { .. } => "other_ledger",
         CheckpointError::Note(error) => of_note(error),
-        CheckpointError::Malformed(_) => "malformed",
+        CheckpointError::Malformed(_) | CheckpointError::NotALedgersKey(_) => "malformed",
     }
 }
 
