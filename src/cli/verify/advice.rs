@@ -59,7 +59,6 @@ pub(in crate::cli) const fn advice(kind: FindingKind) -> &'static str {
         | Kind::CarriedAltered
         | Kind::UnexpectedFile
         | Kind::JournalDamaged
-        | Kind::CarriedAltered
         | Kind::JournalTorn => about_files(kind),
         Kind::ReceiptInvalid => {
             "this receipt proves nothing: get it again from the ledger, or from whoever recorded the event"
