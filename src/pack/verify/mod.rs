@@ -12,6 +12,7 @@ mod manifest;
 mod ordered;
 mod outcome;
 mod pack;
+mod page;
 mod receipt;
 mod tree;
 
