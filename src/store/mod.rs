@@ -5,3 +5,4 @@ pub mod disk;
 #[cfg(feature = "server")]
 pub mod index;
 pub mod journal;
+pub mod timestamps;

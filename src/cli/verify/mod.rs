@@ -7,7 +7,10 @@ use std::{fs, path::PathBuf};
 
 use super::{args, error::CliError, exit::Exit, output::Output, progress::Progress};
 use crate::{
-    ledger::{checkpoint::SignedCheckpoint, note::VerifierKey, receipt::Receipt},
+    ledger::{
+        checkpoint::SignedCheckpoint, note::VerifierKey, receipt::Receipt,
+        timestamp::TimestampRoots,
+    },
     pack::{
         Report, Verdict, VerifyError, VerifyOptions, verify_data_directory, verify_pack,
         verify_receipt,
@@ -41,6 +44,9 @@ pub(super) struct Verify {
     /// A checkpoint that was kept: history must be its continuation; may be repeated
     #[arg(long = "checkpoint", value_name = "FILE", value_parser = args::path)]
     checkpoints: Vec<PathBuf>,
+    /// Root certificates of time stamping authorities you trust, in PEM: says until when entries existed; may be repeated
+    #[arg(long = "tsa-roots", value_name = "FILE", value_parser = args::path)]
+    timestamp_roots: Vec<PathBuf>,
 }
 
 impl Verify {
@@ -74,7 +80,25 @@ impl Verify {
             })?;
             options.trusted.push(checkpoint);
         }
+        options.timestamp_roots = self.timestamp_roots()?;
         Ok(options)
+    }
+
+    fn timestamp_roots(&self) -> Result<Option<TimestampRoots>, CliError> {
+        let mut all: Option<TimestampRoots> = None;
+        for path in &self.timestamp_roots {
+            let pem = fs::read(path).map_err(CliError::read(path))?;
+            let roots = TimestampRoots::from_pem(&pem).map_err(|error| {
+                CliError::failed(format!("{} can't be used", path.display()))
+                    .because(error)
+                    .with_help("give the authority's root certificates as a PEM file")
+            })?;
+            match &mut all {
+                Some(all) => all.join(roots),
+                None => all = Some(roots),
+            }
+        }
+        Ok(all)
     }
 }
 

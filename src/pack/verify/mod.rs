@@ -13,12 +13,15 @@ mod ordered;
 mod outcome;
 mod pack;
 mod receipt;
+mod timestamps;
 mod tree;
 
 use std::path::{Path, PathBuf};
 
 use super::report::Report;
-use crate::ledger::{checkpoint::SignedCheckpoint, note::VerifierKey, receipt::Receipt};
+use crate::ledger::{
+    checkpoint::SignedCheckpoint, note::VerifierKey, receipt::Receipt, timestamp::TimestampRoots,
+};
 
 /// What to compare with, and what to leave out.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +30,9 @@ pub struct VerifyOptions {
     pub trusted: Vec<SignedCheckpoint>,
     /// Receipts of this ledger that were kept elsewhere: each entry must stand where its receipt says.
     pub receipts: Vec<Receipt>,
+    /// Root certificates of time stamping authorities that are trusted. Without them the report says that time stamps
+    /// were there, and not who made them.
+    pub timestamp_roots: Option<TimestampRoots>,
     /// Where to put temporary files; the system's directory where none is given.
     pub temporary: Option<PathBuf>,
 }

@@ -149,5 +149,7 @@ pub(super) fn empty_report(subject: Subject, key: &VerifierKey) -> Report {
         checked: Vec::new(),
         not_checked: Vec::new(),
         sources: SourcesStatement::default(),
+        timestamps: Vec::new(),
+        existed: Vec::new(),
     }
 }

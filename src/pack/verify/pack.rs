@@ -10,6 +10,7 @@ use super::{
     manifest::compare_manifest,
     ordered::Ordered,
     outcome::{conclude, empty_report, pack_remarks},
+    timestamps::Stamps,
     tree::{check_extent, check_root, check_upper_tiles},
 };
 use crate::{
@@ -211,6 +212,13 @@ fn finish(
         &mut findings,
         &mut report.more,
         &mut report.not_checked,
+    );
+    let stamps = std::mem::replace(&mut ordered.stamps, Stamps::none());
+    stamps.conclude(
+        |size| ordered.root_at(size),
+        signed.map(SignedCheckpoint::checkpoint),
+        &mut findings,
+        report,
     );
     let complete = ordered.jsonl.is_open() && ordered.csv.is_open();
     let (in_jsonl, lines, jsonl) = ordered.jsonl.finish();

@@ -5,6 +5,7 @@ mod bundles;
 mod prepare;
 mod readme;
 mod session;
+mod timestamps;
 
 use std::io::Write;
 
@@ -18,6 +19,7 @@ use crate::ledger::{
     hash::RootHash,
     note::VerifierKey,
     position::{EntryIndex, TreeSize},
+    timestamp::StampedCheckpoint,
     verify::Counts,
 };
 
@@ -36,6 +38,8 @@ pub struct PackRequest {
     pub filter: Filter,
     /// Names of parts to withhold everywhere.
     pub withhold_parts: Vec<String>,
+    /// Time stamps of the ledger; those that say something about the range go into the pack.
+    pub timestamps: Vec<StampedCheckpoint>,
 }
 
 impl PackRequest {
@@ -48,6 +52,7 @@ impl PackRequest {
             end: None,
             filter: Filter::default(),
             withhold_parts: Vec::new(),
+            timestamps: Vec::new(),
         }
     }
 }

@@ -7,6 +7,7 @@ use super::{
     bundles::{Bundle, Bundles},
     prepare::{Disclosure, Listing, Prepared, prepare},
     readme::readme,
+    timestamps,
 };
 use crate::{
     ledger::{
@@ -21,6 +22,7 @@ use crate::{
         container::{ContainerWriter, Packed, Spool},
         derived::CSV_HEADER,
         manifest::{
+            timestamp::TimestampPath,
             CHECKPOINT, EVENTS_CSV, EVENTS_JSONL, FileDigest, MANIFEST, Manifest, PACK_FORMAT,
             PackCounts, Period, README, VERIFIER_KEY, tool,
         },
@@ -154,12 +156,16 @@ impl<'a, W: Write + Send> Session<'a, W> {
     }
 
     fn put_text(&mut self, path: &str, text: String) -> Result<(), PackError> {
+        self.put_bytes(path, text.into_bytes())
+    }
+
+    fn put_bytes(&mut self, path: impl ToString, bytes: Vec<u8>) -> Result<(), PackError> {
         let digest = FileDigest {
-            bytes: count(text.len()),
-            blake3: FileHash::of(text.as_bytes()),
+            bytes: count(bytes.len()),
+            blake3: FileHash::of(&bytes),
         };
-        self.files.insert(path.to_owned(), digest);
-        let file = Packed::stored(path.to_owned(), text.into_bytes());
+        self.files.insert(path.to_string(), digest);
+        let file = Packed::stored(path.to_string(), bytes);
         Ok(self.container.add(&file)?)
     }
 
@@ -220,6 +226,7 @@ impl<'a, W: Write + Send> Session<'a, W> {
         } else {
             self.copy_tiles(source)?;
         }
+        self.put_timestamps(source)?;
         let (counts, range) = (*self.check.counts(), self.range());
         self.refuse_damage()?;
         for (path, lister) in [(EVENTS_JSONL, self.jsonl), (EVENTS_CSV, self.csv)] {
@@ -267,6 +274,24 @@ impl<'a, W: Write + Send> Session<'a, W> {
             counts,
             bytes: self.container.finish()?,
         })
+    }
+
+    /// Puts in the time stamps that cover entries of the range, and how their trees lead to the signed one.
+    fn put_timestamps(&mut self, source: &dyn PackSource) -> Result<(), PackError> {
+        let (range, signed) = (self.range(), self.request.checkpoint.checkpoint());
+        for stamped in timestamps::of_range(&self.request.timestamps, range, signed.size) {
+            let size = stamped.checkpoint.checkpoint().size;
+            let note = stamped.checkpoint.note().to_string();
+            self.put_bytes(TimestampPath::Checkpoint(size), note.into_bytes())?;
+            if !self.is_full() && size < signed.size {
+                let proof = timestamps::consistency(source, size, signed)?;
+                self.put_bytes(TimestampPath::Consistency(size), proof.into_bytes())?;
+            }
+            for (number, answer) in &stamped.answers {
+                self.put_bytes(TimestampPath::Answer(size, *number), answer.clone())?;
+            }
+        }
+        Ok(())
     }
 
     /// The entries that are in the container.
