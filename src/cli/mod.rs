@@ -25,6 +25,7 @@ mod progress;
 mod reading;
 mod show;
 mod text;
+mod timestamp;
 mod usage;
 mod verify;
 
@@ -105,6 +106,7 @@ enum Command {
     Checkpoint(checkpoint::CheckpointCommand),
     Export(export::Export),
     Verify(verify::Verify),
+    Timestamp(timestamp::TimestampCommand),
     Key(key::Key),
     #[cfg(feature = "server")]
     Config(config::ConfigCommand),
@@ -132,6 +134,7 @@ impl Command {
             Self::Checkpoint(command) => command.run(output),
             Self::Export(command) => command.run(output),
             Self::Verify(command) => command.run(output),
+            Self::Timestamp(command) => command.run(output),
             Self::Key(command) => command.run(output),
             #[cfg(feature = "server")]
             Self::Config(command) => command.run(output),

@@ -23,6 +23,7 @@ use crate::{
         config::{Config, HttpListen, LogFormat, Override},
         ledger::{Ledger, LedgerOptions, Opened},
         rpc::{Listeners, serve},
+        timestamps,
     },
     store::{directory::DataDirectory, journal::JournalOptions},
 };
@@ -107,6 +108,7 @@ async fn run(directory: &DataDirectory, config: &Config, as_json: bool) -> Resul
         grpc: listener,
         http,
     };
+    let _stamping = timestamps::start(&ledger, &config.timestamps);
     serve(ledger, config, listeners, shutdown)
         .await
         .map_err(|error| CliError::failed("the server stopped").because(error))

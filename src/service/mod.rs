@@ -7,3 +7,4 @@ pub mod http;
 pub mod ledger;
 pub mod proto;
 pub mod rpc;
+pub mod timestamps;
