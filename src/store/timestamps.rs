@@ -80,7 +80,11 @@ impl Timestamps {
         let directory = self.directory(signed.checkpoint().size);
         if !directory.is_dir() {
             fs::create_dir_all(&directory).during("make", &directory)?;
-            for made in [Some(directory.as_path()), Some(&self.path), self.path.parent()] {
+            for made in [
+                Some(directory.as_path()),
+                Some(&self.path),
+                self.path.parent(),
+            ] {
                 sync(made.unwrap_or(&self.path))?;
             }
         }
@@ -212,7 +216,8 @@ fn put(directory: &Path, name: &str, content: &[u8]) -> Result<bool, TimestampsE
     if path.exists() {
         return Ok(false);
     }
-    let mut file = tempfile::NamedTempFile::new_in(directory).during("make a file in", directory)?;
+    let mut file =
+        tempfile::NamedTempFile::new_in(directory).during("make a file in", directory)?;
     file.write_all(content).during("write", file.path())?;
     file.as_file().sync_all().during("sync", file.path())?;
     match file.persist_noclobber(&path) {

@@ -29,4 +29,6 @@ mod readme;
 #[cfg(feature = "server")]
 mod support;
 #[cfg(feature = "server")]
+mod timestamps;
+#[cfg(feature = "server")]
 mod wire;

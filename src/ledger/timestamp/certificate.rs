@@ -120,7 +120,9 @@ impl<'a> Certificate<'a> {
         match (stamping, other, usage.critical) {
             (false, ..) => wrong("its certificate is not for time stamping"),
             (true, true, _) => wrong("its certificate is for other things than time stamping too"),
-            (true, false, false) => wrong("its certificate does not say so in a critical extension"),
+            (true, false, false) => {
+                wrong("its certificate does not say so in a critical extension")
+            }
             (true, false, true) => Ok(()),
         }
     }
@@ -144,7 +146,9 @@ fn name_text(name: Element<'_>) -> Result<String, TimestampError> {
         while let Some(attribute) = attributes.next()? {
             let mut fields = attribute.elements(WHAT);
             let id = fields.oid()?;
-            let Some(value) = fields.next()? else { continue };
+            let Some(value) = fields.next()? else {
+                continue;
+            };
             let text = match std::str::from_utf8(value.content) {
                 Ok(text) if value.tag != Tag::BmpString => text.to_owned(),
                 _ => hex::encode(value.content),

@@ -69,7 +69,9 @@ pub enum TimestampError {
     #[error("it is of a digest with {0}; it has to be SHA-256")]
     OtherDigest(String),
     /// The answer to another query.
-    #[error("it has another nonce than the query: it is the answer to something else, or an old one")]
+    #[error(
+        "it has another nonce than the query: it is the answer to something else, or an old one"
+    )]
     OtherNonce,
     /// Nobody signed this.
     #[error("{0}")]

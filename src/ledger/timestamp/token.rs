@@ -154,7 +154,12 @@ fn told(mut status_info: Elements<'_>) -> Result<String, TimestampError> {
     status_info.take_if(Tag::BitString)?;
     status_info.end()?;
     let plain = |c: char| if c.is_control() { ' ' } else { c };
-    Ok(words.join("; ").chars().map(plain).take(TOLD_CHARS_MAX).collect())
+    Ok(words
+        .join("; ")
+        .chars()
+        .map(plain)
+        .take(TOLD_CHARS_MAX)
+        .collect())
 }
 
 fn certificates(set: Element<'_>) -> Result<Vec<Certificate<'_>>, TimestampError> {
@@ -213,7 +218,9 @@ fn info(content: &[u8]) -> Result<Info<'_>, TimestampError> {
     let mut fields = outer.sequence(INFO)?;
     outer.end()?;
     if fields.number()? != 1 {
-        return Err(TimestampError::Malformed("the version of the stamped information"));
+        return Err(TimestampError::Malformed(
+            "the version of the stamped information",
+        ));
     }
     let policy = fields.oid()?;
     let mut imprint = fields.sequence(INFO)?;

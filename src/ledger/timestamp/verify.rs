@@ -160,8 +160,7 @@ impl Timestamp<'_> {
             .map_err(|_| TimestampError::Malformed("the signer's certificate"))?;
         let candidates = candidates(&self.signer.algorithm, &self.signer.digest, signer)?;
         let holds = candidates.iter().any(|algorithm| {
-            let checked =
-                certificate.verify_signature(*algorithm, &signed, self.signer.signature);
+            let checked = certificate.verify_signature(*algorithm, &signed, self.signer.signature);
             checked.is_ok()
         });
         if holds {
@@ -197,7 +196,9 @@ impl Timestamp<'_> {
 
     /// Whose certificate signed it, as it says itself: not to be trusted before it is verified.
     pub fn claimed_authority(&self) -> Option<String> {
-        self.signer_certificate().ok().map(Certificate::subject_text)
+        self.signer_certificate()
+            .ok()
+            .map(Certificate::subject_text)
     }
 
     fn signer_certificate(&self) -> Result<&Certificate<'_>, TimestampError> {

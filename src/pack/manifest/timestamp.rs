@@ -38,7 +38,9 @@ impl FromStr for TimestampPath {
     type Err = ();
 
     fn from_str(path: &str) -> Result<Self, ()> {
-        let rest = path.strip_prefix(TIMESTAMPS).and_then(|r| r.strip_prefix('/'));
+        let rest = path
+            .strip_prefix(TIMESTAMPS)
+            .and_then(|r| r.strip_prefix('/'));
         let (size, name) = rest.and_then(|rest| rest.split_once('/')).ok_or(())?;
         let size = TreeSize::new(size.parse().map_err(|_| ())?);
         let found = match name {
@@ -50,7 +52,11 @@ impl FromStr for TimestampPath {
             }
         };
         // Numbers have one form.
-        if found.to_string() == path { Ok(found) } else { Err(()) }
+        if found.to_string() == path {
+            Ok(found)
+        } else {
+            Err(())
+        }
     }
 }
 
@@ -70,7 +76,9 @@ pub fn parse_proof(bytes: &[u8]) -> Option<Vec<NodeHash>> {
     }
     let lines = text.strip_suffix('\n')?.split('\n');
     let hash = |line| BASE64.decode(line).ok()?.try_into().ok();
-    lines.map(|line| hash(line).map(NodeHash::from_bytes)).collect()
+    lines
+        .map(|line| hash(line).map(NodeHash::from_bytes))
+        .collect()
 }
 
 #[cfg(test)]
@@ -79,12 +87,22 @@ mod tests {
 
     #[test]
     fn paths_and_proofs_have_one_form() {
-        for path in ["timestamps/7/checkpoint", "timestamps/7/consistency", "timestamps/0/12.tsr"] {
+        for path in [
+            "timestamps/7/checkpoint",
+            "timestamps/7/consistency",
+            "timestamps/0/12.tsr",
+        ] {
             assert_eq!(path.parse::<TimestampPath>().unwrap().to_string(), path);
         }
         for path in [
-            "timestamps", "timestamps/7", "timestamps/07/checkpoint", "timestamps/7/01.tsr",
-            "timestamps/7/x.tsr", "timestamps/7/8/checkpoint", "timestamps/+7/1.tsr", "checkpoint",
+            "timestamps",
+            "timestamps/7",
+            "timestamps/07/checkpoint",
+            "timestamps/7/01.tsr",
+            "timestamps/7/x.tsr",
+            "timestamps/7/8/checkpoint",
+            "timestamps/+7/1.tsr",
+            "checkpoint",
         ] {
             assert_eq!(path.parse::<TimestampPath>(), Err(()), "{path}");
         }

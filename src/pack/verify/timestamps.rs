@@ -81,7 +81,9 @@ impl Stamps {
         let mut sizes: BTreeMap<TreeSize, Vec<u32>> = BTreeMap::new();
         for path in files.paths() {
             match path.parse() {
-                Ok(TimestampPath::Answer(size, number)) => sizes.entry(size).or_default().push(number),
+                Ok(TimestampPath::Answer(size, number)) => {
+                    sizes.entry(size).or_default().push(number)
+                }
                 Ok(TimestampPath::Checkpoint(size)) => drop(sizes.entry(size).or_default()),
                 _ => {}
             }
@@ -124,7 +126,8 @@ impl Stamps {
         for kept in listed {
             let size = kept.checkpoint.checkpoint().size;
             let place = TimestampPath::Checkpoint(size).to_string();
-            let named = |(number, answer)| (TimestampPath::Answer(size, number).to_string(), answer);
+            let named =
+                |(number, answer)| (TimestampPath::Answer(size, number).to_string(), answer);
             let answers = kept.answers.into_iter().map(named).collect();
             let note = kept.checkpoint.note().to_string().into_bytes();
             stamps.push(size, place, &note, answers, None, key);
@@ -286,8 +289,16 @@ impl Stamps {
                 "a proof that the tree of {} entries continues the stamped one",
                 signed.size
             );
-            let found = stamped.proof.as_ref().map_or("none", |_| "one that does not hold");
-            self.find(FindingKind::TimestampMismatch, &stamped.place, expected, found);
+            let found = stamped
+                .proof
+                .as_ref()
+                .map_or("none", |_| "one that does not hold");
+            self.find(
+                FindingKind::TimestampMismatch,
+                &stamped.place,
+                expected,
+                found,
+            );
         }
         holds
     }
@@ -351,7 +362,10 @@ impl Stamps {
                 "{more} more ranges of entries, by time stamps; --format json lists them"
             ));
         }
-        let covered = report.existed.last().map_or(range.start, |last| last.entries.end);
+        let covered = report
+            .existed
+            .last()
+            .map_or(range.start, |last| last.entries.end);
         if covered < range.end {
             report.not_checked.push(format!(
                 "when entries {covered} to {} existed: no time stamp covers them",
@@ -426,7 +440,9 @@ const fn expected(error: &TimestampError) -> &'static str {
     match kind_of(error) {
         FindingKind::TimestampMismatch => "a time stamp of the checkpoint beside it",
         FindingKind::TimestampAltered => "a time stamp as its authority signed it",
-        FindingKind::TimestampUntrusted => "a time stamp of an authority that the given roots vouch for",
+        FindingKind::TimestampUntrusted => {
+            "a time stamp of an authority that the given roots vouch for"
+        }
         _ => "the answer of a time stamping authority",
     }
 }

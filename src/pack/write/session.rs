@@ -22,9 +22,8 @@ use crate::{
         container::{ContainerWriter, Packed, Spool},
         derived::CSV_HEADER,
         manifest::{
-            timestamp::TimestampPath,
             CHECKPOINT, EVENTS_CSV, EVENTS_JSONL, FileDigest, MANIFEST, Manifest, PACK_FORMAT,
-            PackCounts, Period, README, VERIFIER_KEY, tool,
+            PackCounts, Period, README, VERIFIER_KEY, timestamp::TimestampPath, tool,
         },
         pipeline,
         report::IndexRange,

@@ -269,12 +269,18 @@ fn authorities(text: &str) -> Result<Vec<String>, String> {
             "{wrong:?} is not a URL such as https://tsa.example.com/tsr; separate several by spaces, or write none"
         ));
     }
-    let repeated = urls.iter().zip(1..).find(|(url, next)| urls.iter().skip(*next).any(|u| u == *url));
+    let repeated = urls
+        .iter()
+        .zip(1..)
+        .find(|(url, next)| urls.iter().skip(*next).any(|u| u == *url));
     if let Some((url, _)) = repeated {
         return Err(format!("{url:?} is there twice"));
     }
     if urls.len() > AUTHORITIES_MAX {
-        return Err(format!("{} are too many; at most {AUTHORITIES_MAX}", urls.len()));
+        return Err(format!(
+            "{} are too many; at most {AUTHORITIES_MAX}",
+            urls.len()
+        ));
     }
     Ok(urls)
 }

@@ -221,6 +221,9 @@ mod tests {
             .map(|failures| retry_after(failures, hour).as_secs())
             .to_vec();
         assert_eq!(waits, [5, 10, 20, 2560, 3600, 3600, 3600]);
-        assert_eq!(retry_after(0, Duration::from_secs(1)), Duration::from_secs(1));
+        assert_eq!(
+            retry_after(0, Duration::from_secs(1)),
+            Duration::from_secs(1)
+        );
     }
 }

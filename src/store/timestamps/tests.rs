@@ -12,7 +12,10 @@ fn what_was_kept_is_read_again_in_order_and_never_replaced() {
     );
     kept.add(&large, b"c").unwrap();
     let first = kept.add(&small, b"a").unwrap();
-    assert_eq!(kept.add(&small, b"b").unwrap(), first.with_file_name("2.tsr"));
+    assert_eq!(
+        kept.add(&small, b"b").unwrap(),
+        first.with_file_name("2.tsr")
+    );
     // The same answer again is the same file.
     assert_eq!(kept.add(&small, b"a").unwrap(), first);
     fs::write(first.with_file_name("notes.txt"), "not ours").unwrap();
@@ -41,8 +44,14 @@ fn another_checkpoint_of_the_same_size_is_refused() {
     let mut other = ledger(2).checkpoint;
     other.root = ledger(3).checkpoint.root;
     let error = kept.add(&other.sign(&key()), b"a").unwrap_err();
-    assert!(matches!(error, TimestampsError::OtherCheckpoint(_)), "{error}");
+    assert!(
+        matches!(error, TimestampsError::OtherCheckpoint(_)),
+        "{error}"
+    );
     fs::write(dir.path().join("timestamps/2/checkpoint"), "rubbish").unwrap();
     let error = kept.list().unwrap_err();
-    assert!(matches!(error, TimestampsError::NotACheckpoint { .. }), "{error}");
+    assert!(
+        matches!(error, TimestampsError::NotACheckpoint { .. }),
+        "{error}"
+    );
 }
