@@ -6,6 +6,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Output,
+    sync::Arc,
     time::Instant,
 };
 
@@ -15,7 +16,18 @@ use crate::{
     process::{Server, deployment, exhibit, init, run, run_ok},
     support::LONG,
 };
-use exhibit::service::proto;
+use exhibit::{
+    ledger::{
+        event::{Event, NewEvent, NewPart},
+        payload::Salt,
+        position::UnixNanos,
+    },
+    service::{
+        ledger::{Ledger, LedgerOptions},
+        proto,
+    },
+    store::directory::DataDirectory,
+};
 
 const STAMPING: &str = "critical,timeStamping";
 
@@ -34,7 +46,7 @@ fn record(server: &Server, from: usize, to: usize) {
     runtime.block_on(async {
         let mut client = server.client().await;
         for number in from..to {
-            let event = deployment("ci", &format!("event-{number}"));
+            let event = deployment("https://ci.example.com/acme", &format!("event-{number}"));
             let request = proto::AppendRequest {
                 event: Some(event),
                 ..Default::default()
@@ -321,4 +333,58 @@ fn expired_altered_and_unreadable_time_stamps_are_findings() {
         (code, kinds(&report)),
         (Some(1), vec!["timestamp_malformed".to_owned()])
     );
+}
+
+#[test]
+fn an_entry_recorded_after_its_time_stamp_is_a_finding_and_a_minute_is_tolerated() {
+    needs_openssl!();
+    for (ahead_seconds, found) in [(3600, vec!["clock_implausible".to_owned()]), (20, vec![])] {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = init(parent.path(), "example.com/ahead");
+        let data = DataDirectory::open(&directory).unwrap();
+        let clock =
+            move || UnixNanos::new(UnixNanos::now().value() + ahead_seconds * 1_000_000_000);
+        let options = LedgerOptions {
+            clock: Arc::new(clock),
+            ..LedgerOptions::default()
+        };
+        let (ledger, _) = Ledger::open(&data, options).unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let event = Event::new(custom_event(), clock()).unwrap();
+        runtime.block_on(ledger.append(event, false)).unwrap();
+        ledger.close();
+        drop(ledger);
+        let authority = Authority::new(Keys::Elliptic, STAMPING, "30");
+        let root = parent.path().join("root.pem");
+        fs::copy(authority.path("root.pem"), &root).unwrap();
+        let url = serve(move |query| authority.answer(query));
+        run_ok(&[
+            "timestamp",
+            "get",
+            "--dir",
+            text(&directory),
+            "--authority",
+            &url,
+        ]);
+        let (code, report) = verify(&directory, &directory, &[&root]);
+        let expected = if found.is_empty() { 0 } else { 1 };
+        assert_eq!((code, kinds(&report)), (Some(expected), found), "{report}");
+    }
+}
+
+fn custom_event() -> NewEvent {
+    NewEvent {
+        event_type: "example.custom.v1".to_owned(),
+        source: "https://ci.example.com/acme".to_owned(),
+        event_id: "ahead".to_owned(),
+        subject: "payments".to_owned(),
+        producer: "spiffe://example.com/ci".to_owned(),
+        parts: vec![NewPart {
+            salt: Salt::from_bytes([7; 32]),
+            name: "body".to_owned(),
+            content_type: "application/json".to_owned(),
+            content: b"{}".to_vec(),
+        }],
+        ..NewEvent::default()
+    }
 }

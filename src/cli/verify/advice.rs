@@ -38,19 +38,11 @@ pub(super) const fn advice(kind: FindingKind) -> &'static str {
         Kind::ClockBackwards => {
             "times from here on can't be relied on to the second: ask the operator about the server's clock"
         }
-        Kind::ClockImplausible => {
-            "the ledger's clock was ahead or its times were made up: rely on the time stamps, and ask the operator"
-        }
-        Kind::TimestampMalformed | Kind::TimestampAltered => {
-            "this time stamp proves nothing; the entries may still be whole: ask for a fresh export"
-        }
-        Kind::TimestampMismatch => {
-            "this time stamp says nothing about these entries: find out who put it here"
-        }
-        Kind::TimestampUntrusted => {
-            "get the root certificates from the authority itself, and give them all with --tsa-roots; if they are \
-             right, somebody else made this time stamp"
-        }
+        Kind::ClockImplausible
+        | Kind::TimestampMalformed
+        | Kind::TimestampAltered
+        | Kind::TimestampMismatch
+        | Kind::TimestampUntrusted => about_time(kind),
         Kind::PayloadAltered => {
             "the entry holds, its content was changed: get the content from the producer or a backup, and verify again"
         }
@@ -90,6 +82,26 @@ pub(super) const fn advice(kind: FindingKind) -> &'static str {
         }
         Kind::RolledBack => {
             "entries that existed are gone: keep what you have, and ask for the ledger as of your checkpoint or receipt"
+        }
+    }
+}
+
+/// What to do about a finding that time stamps led to.
+const fn about_time(kind: FindingKind) -> &'static str {
+    use FindingKind as Kind;
+    match kind {
+        Kind::ClockImplausible => {
+            "the ledger's clock was ahead or its times were made up: rely on the time stamps, and ask the operator"
+        }
+        Kind::TimestampMismatch => {
+            "this time stamp says nothing about these entries: find out who put it here"
+        }
+        Kind::TimestampUntrusted => {
+            "get the root certificates from the authority itself, and give them all with --tsa-roots; if they are \
+             right, somebody else made this time stamp"
+        }
+        _ => {
+            "this time stamp proves nothing; the entries may still be whole: ask for a fresh export"
         }
     }
 }
