@@ -2,7 +2,8 @@
 //!
 //! For auditors: [`threats`] says what a verified ledger proves and what not. For people who write another reader or
 //! verifier: [`formats`], [`pack_format`] and [`journal_format`] specify every byte. For producers of evidence:
-//! [`events`], [`errors`] and [`cli`]. For tile readers: [`http`]. For those who change the program: [`architecture`] and [`decisions`].
+//! [`events`], [`errors`] and [`cli`]. For tile readers: [`http`]. For whoever needs to
+//! know when: [`timestamps`]. For those who change the program: [`architecture`] and [`decisions`].
 
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}
@@ -24,3 +25,5 @@ pub mod journal_format {}
 pub mod pack_format {}
 #[doc = include_str!("threats.md")]
 pub mod threats {}
+#[doc = include_str!("timestamps.md")]
+pub mod timestamps {}
