@@ -35,10 +35,8 @@ pub(super) const fn advice(kind: FindingKind) -> &'static str {
         Kind::ChainBroken => {
             "what comes before or after this entry was changed: compare both with receipts, earlier packs or a backup"
         }
-        Kind::ClockBackwards => {
-            "times from here on can't be relied on to the second: ask the operator about the server's clock"
-        }
-        Kind::ClockImplausible
+        Kind::ClockBackwards
+        | Kind::ClockImplausible
         | Kind::TimestampMalformed
         | Kind::TimestampAltered
         | Kind::TimestampMismatch
@@ -86,10 +84,13 @@ pub(super) const fn advice(kind: FindingKind) -> &'static str {
     }
 }
 
-/// What to do about a finding that time stamps led to.
+/// What to do about a finding about clocks and time stamps.
 const fn about_time(kind: FindingKind) -> &'static str {
     use FindingKind as Kind;
     match kind {
+        Kind::ClockBackwards => {
+            "times from here on can't be relied on to the second: ask the operator about the server's clock"
+        }
         Kind::ClockImplausible => {
             "the ledger's clock was ahead or its times were made up: rely on the time stamps, and ask the operator"
         }
