@@ -25,6 +25,7 @@ mod progress;
 mod reading;
 mod show;
 mod text;
+mod timestamp;
 mod usage;
 mod verify;
 
@@ -112,6 +113,7 @@ enum Command {
     #[cfg(feature = "server")]
     Monitor(Box<monitor::Monitor>),
     Pins(pins::PinsCommand),
+    Timestamp(timestamp::TimestampCommand),
     Key(key::Key),
     #[cfg(feature = "server")]
     Config(config::ConfigCommand),
@@ -144,6 +146,7 @@ impl Command {
             #[cfg(feature = "server")]
             Self::Monitor(command) => command.run(output),
             Self::Pins(command) => command.run(output),
+            Self::Timestamp(command) => command.run(output),
             Self::Key(command) => command.run(output),
             #[cfg(feature = "server")]
             Self::Config(command) => command.run(output),

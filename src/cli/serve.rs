@@ -26,6 +26,7 @@ use crate::{
         cosigning::Cosigning,
         ledger::{Ledger, LedgerOptions, Opened},
         rpc::{Listeners, serve_cosigned},
+        timestamps,
     },
     store::{directory::DataDirectory, journal::JournalOptions},
 };
@@ -111,6 +112,7 @@ async fn run(directory: &DataDirectory, config: &Config, as_json: bool) -> Resul
         http,
     };
     let cosigning = cosigning(&ledger, directory, config)?;
+    let _stamping = timestamps::start(&ledger, &config.timestamps);
     serve_cosigned(ledger, config, listeners, cosigning, shutdown)
         .await
         .map_err(|error| CliError::failed("the server stopped").because(error))

@@ -64,6 +64,8 @@ kinds! {
     ChainBroken = "chain_broken", "the chain of entries is broken";
     /// An entry was recorded before the one before it.
     ClockBackwards = "clock_backwards", "the ledger's clock went backwards";
+    /// An entry says that it was recorded after a time stamp that covers it was made.
+    ClockImplausible = "clock_implausible", "the ledger's clock ran ahead of a time stamp";
     /// A payload is not the one its entry commits to.
     PayloadAltered = "payload_altered", "a payload was changed";
     /// Bytes that should be a payload are not one.
@@ -86,6 +88,14 @@ kinds! {
     UnexpectedFile = "unexpected_file", "a file does not belong here";
     /// A program or page that the pack carries is not the one that the version which wrote the pack carries.
     CarriedAltered = "carried_altered", "a program that the pack carries was changed";
+    /// Bytes that should be a time stamp are not one.
+    TimestampMalformed = "timestamp_malformed", "a time stamp is unreadable";
+    /// A time stamp is of something else than the checkpoint beside it, or that is not of this history.
+    TimestampMismatch = "timestamp_mismatch", "a time stamp is of something else";
+    /// A time stamp is not as its authority signed it.
+    TimestampAltered = "timestamp_altered", "a time stamp was changed";
+    /// No trusted authority vouches for a time stamp at the time it states.
+    TimestampUntrusted = "timestamp_untrusted", "a time stamp is not of a trusted authority";
     /// A segment of the journal is damaged.
     JournalDamaged = "journal_damaged", "the journal is damaged";
     /// The journal ends within a batch, and holds less than was published.

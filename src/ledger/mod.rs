@@ -22,6 +22,7 @@ pub mod receipt;
 pub(crate) mod sample;
 pub mod state;
 pub mod tile;
+pub mod timestamp;
 pub mod tree;
 pub mod verify;
 pub mod witness;

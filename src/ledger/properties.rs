@@ -11,6 +11,7 @@ use super::{
     position::{EntryIndex, TreeSize, count},
     receipt::Receipt,
     tile::{Span, TileId, bundle_of, decode_entry_bundle, decode_tile, encode_tile, push_entry},
+    timestamp::{TIMESTAMP_BYTES_MAX, Timestamp},
     verify::{Chunk, IdentityKey, LedgerCheck, check_chunk},
     witness::AddCheckpoint,
 };
@@ -209,6 +210,14 @@ pub fn chunk(bytes: &[u8]) {
     assert!(count(findings.listed.len()) <= findings.total);
 }
 
+/// Of [`Timestamp::parse`], and what is asked of a time stamp then.
+pub fn timestamp(bytes: &[u8]) {
+    if let Ok(timestamp) = Timestamp::parse(bytes) {
+        let _ = (timestamp.claimed_authority(), timestamp.check_signature());
+        assert!(bytes.len() <= TIMESTAMP_BYTES_MAX);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::arithmetic_side_effects, clippy::as_conversions)]
@@ -285,6 +294,10 @@ mod tests {
             (checkpoint, text(&cosigned())),
             (super::receipt, text(&receipt)),
             (chunk, [&[0], &entries[1..], payloads.as_slice()].concat()),
+            (
+                timestamp,
+                include_bytes!("../../tests/vectors/timestamps/ec.tsr").to_vec(),
+            ),
         ]
     }
 

@@ -2,8 +2,9 @@
 //!
 //! For auditors: [`threats`] says what a verified ledger proves and what not. For people who write another reader or
 //! verifier: [`formats`], [`pack_format`] and [`journal_format`] specify every byte. For producers of evidence:
-//! [`events`], [`errors`] and [`cli`]. For tile readers: [`http`]. For
-//! those who watch somebody else's ledger: [`monitor`] and [`witnesses`]. For those who change the program: [`architecture`] and [`decisions`].
+//! [`events`], [`errors`] and [`cli`]. For tile readers: [`http`]. For those who watch somebody else's ledger: [`monitor`]
+//! and [`witnesses`]. For whoever needs to know when: [`timestamps`]. For those who change the program: [`architecture`] and
+//! [`decisions`].
 
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}
@@ -29,3 +30,5 @@ pub mod pack_format {}
 pub mod threats {}
 #[doc = include_str!("witnesses.md")]
 pub mod witnesses {}
+#[doc = include_str!("timestamps.md")]
+pub mod timestamps {}

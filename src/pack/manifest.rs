@@ -3,6 +3,8 @@
 //! It is the last file of the zip, and nobody signs it: everything in it that can be checked is checked against the
 //! rest, and the rest of it (which filter was asked for, which program wrote it) is the word of who made the pack.
 
+pub mod timestamp;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

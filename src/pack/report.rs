@@ -3,6 +3,8 @@
 //! As JSON it is versioned and promised. It never says that nothing verifies: without a single entry checked the
 //! verdict is [`Verdict::Incomplete`].
 
+use std::fmt;
+
 use serde::Serialize;
 
 use super::{sequence::SourcesStatement, verify::WitnessSeen};
@@ -10,7 +12,8 @@ use crate::ledger::{
     checkpoint::SignedCheckpoint,
     finding::{Finding, FindingKind},
     hash::{LeafHash, RootHash},
-    position::{EntryIndex, TreeSize},
+    position::{EntryIndex, TreeSize, UnixNanos},
+    timestamp::VerifiedTimestamp,
     verify::{Counts, Findings},
 };
 
@@ -117,6 +120,83 @@ pub struct Report {
     /// The leaf of the ledger's first entry, if that was seen.
     #[serde(skip)]
     pub first_leaf: Option<LeafHash>,
+    /// Time stamps that hold, of authorities that the caller trusts.
+    pub timestamps: Vec<TimestampReport>,
+    /// Until when entries must have existed, by these time stamps, in the order of the entries.
+    pub existed: Vec<Existed>,
+}
+
+/// A time stamp that holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TimestampReport {
+    /// Where it stands in the pack or data directory.
+    pub place: String,
+    /// It covers the entries up to, not with, this one.
+    pub tree_size: TreeSize,
+    /// The time that the authority states, RFC 3339.
+    pub time: String,
+    /// How far it may be off, in nanoseconds, as the authority says.
+    pub accuracy_nanos: u64,
+    /// Both together: the entries existed no later than this, RFC 3339.
+    pub no_later_than: String,
+    #[serde(skip)]
+    pub(super) latest: UnixNanos,
+    /// Whose certificate signed it.
+    pub authority: String,
+    /// The serial number of that certificate, in hexadecimal.
+    pub certificate_serial: String,
+    /// The serial number of the time stamp, in hexadecimal.
+    pub serial: String,
+    /// The authority's policy, an object identifier.
+    pub policy: String,
+}
+
+/// Entries, and the time at which they existed at the latest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Existed {
+    /// The entries.
+    pub entries: IndexRange,
+    /// RFC 3339.
+    pub no_later_than: String,
+    /// Whose certificate says so.
+    pub authority: String,
+    /// The serial number of that certificate, in hexadecimal.
+    pub certificate_serial: String,
+    /// Where the time stamp stands.
+    pub time_stamp: String,
+}
+
+impl TimestampReport {
+    pub(super) fn new(tree_size: TreeSize, place: &str, verified: &VerifiedTimestamp) -> Self {
+        let latest = verified.no_later_than();
+        Self {
+            place: place.to_owned(),
+            tree_size,
+            time: verified.time.to_rfc3339(),
+            accuracy_nanos: verified.accuracy_nanos,
+            no_later_than: latest.to_rfc3339(),
+            latest,
+            authority: verified.authority.clone(),
+            certificate_serial: verified.certificate_serial.clone(),
+            serial: verified.serial.clone(),
+            policy: verified.policy.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Existed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (first, next) = (self.entries.start.value(), self.entries.end.value());
+        match next.saturating_sub(1) {
+            last if last == first => write!(f, "entry {first}")?,
+            last => write!(f, "entries {first} to {last}")?,
+        }
+        write!(
+            f,
+            ": existed no later than {}, by {}, certificate {}",
+            self.no_later_than, self.authority, self.certificate_serial
+        )
+    }
 }
 
 impl Report {

@@ -9,4 +9,5 @@ pub mod ledger;
 pub mod log_files;
 pub mod proto;
 pub mod rpc;
+pub mod timestamps;
 pub mod witness;

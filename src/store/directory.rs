@@ -9,6 +9,7 @@
 //! | `journal/` | the truth, see [`crate::store::journal`] | as far as it verifies |
 //! | `checkpoint` | the last checkpoint that was published | as far as it verifies |
 //! | `witnessed` | the last checkpoint that the witnesses of a policy cosigned | as far as it verifies |
+//! | `timestamps/` | checkpoints with the time stamps of authorities, see [`crate::store::timestamps`] | as far as they verify |
 //! | `index/` | derived from the journal; may be deleted while nothing runs | no |
 
 use std::{

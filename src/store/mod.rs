@@ -6,5 +6,6 @@ pub mod durable;
 #[cfg(feature = "server")]
 pub mod index;
 pub mod journal;
+pub mod timestamps;
 #[cfg(feature = "server")]
 pub mod witness;

@@ -31,6 +31,8 @@ mod readme;
 #[cfg(feature = "server")]
 mod support;
 #[cfg(feature = "server")]
+mod timestamps;
+#[cfg(feature = "server")]
 mod wire;
 #[cfg(feature = "server")]
 mod witnesses;

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     ledger::position::count,
     pack::{PackRequest, write_pack},
-    store::directory::DataDirectory,
+    store::{directory::DataDirectory, timestamps::Timestamps},
 };
 
 mod journal_source;
@@ -91,6 +91,9 @@ impl Export {
             end: self.range.end,
             filter: self.filter.filter(),
             withhold_parts: self.withhold.clone(),
+            timestamps: Timestamps::of(directory.path()).list().map_err(|error| {
+                CliError::failed("the ledger's time stamps can't be read").because(error)
+            })?,
             ..PackRequest::full(checkpoint, directory.verifier().clone())
         };
         let mut counting = Counting {

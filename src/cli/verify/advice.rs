@@ -38,9 +38,12 @@ pub(in crate::cli) const fn advice(kind: FindingKind) -> &'static str {
         Kind::ChainBroken => {
             "what comes before or after this entry was changed: compare both with receipts, earlier packs or a backup"
         }
-        Kind::ClockBackwards => {
-            "times from here on can't be relied on to the second: ask the operator about the server's clock"
-        }
+        Kind::ClockBackwards
+        | Kind::ClockImplausible
+        | Kind::TimestampMalformed
+        | Kind::TimestampAltered
+        | Kind::TimestampMismatch
+        | Kind::TimestampUntrusted => about_time(kind),
         Kind::PayloadAltered => {
             "the entry holds, its content was changed: get the content from the producer or a backup, and verify again"
         }
@@ -117,6 +120,29 @@ mod tests {
     fn every_kind_of_finding_has_its_advice() {
         for kind in FindingKind::ALL {
             assert!(advice(*kind).len() > 20, "{kind}");
+        }
+    }
+}
+
+/// What to do about a finding about clocks and time stamps.
+const fn about_time(kind: FindingKind) -> &'static str {
+    use FindingKind as Kind;
+    match kind {
+        Kind::ClockBackwards => {
+            "times from here on can't be relied on to the second: ask the operator about the server's clock"
+        }
+        Kind::ClockImplausible => {
+            "the ledger's clock was ahead or its times were made up: rely on the time stamps, and ask the operator"
+        }
+        Kind::TimestampMismatch => {
+            "this time stamp says nothing about these entries: find out who put it here"
+        }
+        Kind::TimestampUntrusted => {
+            "get the root certificates from the authority itself, and give them all with --tsa-roots; if they are \
+             right, somebody else made this time stamp"
+        }
+        _ => {
+            "this time stamp proves nothing; the entries may still be whole: ask for a fresh export"
         }
     }
 }

@@ -9,7 +9,10 @@ use super::{
     args, error::CliError, exit::Exit, output::Output, pins::OptionalPinArgs, progress::Progress,
 };
 use crate::{
-    ledger::{checkpoint::SignedCheckpoint, note::VerifierKey, policy::Policy, receipt::Receipt},
+    ledger::{
+        checkpoint::SignedCheckpoint, note::VerifierKey, policy::Policy, receipt::Receipt,
+        timestamp::TimestampRoots,
+    },
     pack::{
         Expected, Report, Verdict, VerifyError, VerifyOptions, judge_witnesses, report::IndexRange,
         verify_data_directory, verify_pack, verify_receipt,
@@ -58,6 +61,9 @@ pub(super) struct Verify {
     /// A checkpoint that was kept: history must be its continuation; may be repeated
     #[arg(long = "checkpoint", value_name = "FILE", value_parser = args::path)]
     checkpoints: Vec<PathBuf>,
+    /// Root certificates of time stamping authorities you trust, in PEM: says until when entries existed; may be repeated
+    #[arg(long = "tsa-roots", value_name = "FILE", value_parser = args::path)]
+    timestamp_roots: Vec<PathBuf>,
     /// The whole ledger must be here, up to the checkpoint: a pack of a range is incomplete (exit code 4)
     #[arg(long, conflicts_with = "range")]
     expect_full: bool,
@@ -145,7 +151,25 @@ impl Verify {
             })?;
             options.trusted.push(checkpoint);
         }
+        options.timestamp_roots = self.timestamp_roots()?;
         Ok(options)
+    }
+
+    fn timestamp_roots(&self) -> Result<Option<TimestampRoots>, CliError> {
+        let mut all: Option<TimestampRoots> = None;
+        for path in &self.timestamp_roots {
+            let pem = fs::read(path).map_err(CliError::read(path))?;
+            let roots = TimestampRoots::from_pem(&pem).map_err(|error| {
+                CliError::failed(format!("{} can't be used", path.display()))
+                    .because(error)
+                    .with_help("give the authority's root certificates as a PEM file")
+            })?;
+            match &mut all {
+                Some(all) => all.join(roots),
+                None => all = Some(roots),
+            }
+        }
+        Ok(all)
     }
 }
 

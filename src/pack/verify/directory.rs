@@ -13,6 +13,7 @@ use super::{
     kept::Kept,
     outcome::{conclude, directory_remarks, empty_report, expect},
     pack::identity_key,
+    timestamps::Stamps,
 };
 use crate::{
     ledger::{
@@ -41,6 +42,9 @@ pub(super) fn verify(
     // Read first: a running ledger commits before it publishes.
     let mut check = Check::start(key, options)?;
     check.read_published(path, key)?;
+    check.stamps = Stamps::of_directory(path, key, options)?;
+    let sizes = check.stamps.sizes();
+    sizes.for_each(|size| check.kept.watch(size));
     let mut scanned = scan(path).map_err(|error| match error {
         JournalError::Missing(_) => VerifyError::NotADataDirectory(path.to_owned()),
         error => VerifyError::Unreadable {
@@ -84,6 +88,7 @@ struct Check {
     sequences: Sequences,
     duplicates: Duplicates,
     kept: Kept,
+    stamps: Stamps,
     findings: Findings,
     more: MoreCounts,
     incomplete: Vec<String>,
@@ -108,6 +113,7 @@ impl Check {
             sequences: Sequences::default(),
             duplicates: Duplicates::new(options.temporary.as_deref()),
             kept: Kept::open(options, key)?,
+            stamps: Stamps::none(),
             findings: Findings::default(),
             more: MoreCounts::default(),
             incomplete: Vec::new(),
@@ -199,6 +205,7 @@ impl Check {
         let tree = self.order.tree();
         let tree = tree.filter(|tree| tree.size().next_index() == report.first);
         self.kept.observe(tree, report.first, &report.leaves);
+        self.stamps.observe(&report);
         self.order.absorb(report);
         Ok(())
     }
@@ -269,6 +276,13 @@ impl Check {
         self.kept
             .compare(size, |_| None, findings, more, &mut self.not_checked);
         report.first_leaf = self.kept.first_leaf();
+        let (kept, last) = (&self.kept, self.last.as_ref());
+        self.stamps.conclude(
+            |size| kept.root_at(size),
+            last.map(SignedCheckpoint::checkpoint),
+            findings,
+            &mut report,
+        );
         let repeated = self.duplicates.finish(|first, again| {
             let expected = format!("no second entry for the event of entry {first}");
             let found = format!("entry {again}");
@@ -293,7 +307,7 @@ impl Check {
         findings.sort();
         report.findings = self.findings;
         report.more = self.more;
-        report.incomplete = self.incomplete;
+        report.incomplete.append(&mut self.incomplete);
         report.not_checked.extend(self.not_checked);
         directory_remarks(&mut report);
         expect(self.expected, &mut report);

@@ -15,6 +15,7 @@ mod outcome;
 mod pack;
 mod page;
 mod receipt;
+mod timestamps;
 mod tree;
 mod witnesses;
 
@@ -32,6 +33,7 @@ use crate::ledger::{
     hash::LeafHash,
     note::VerifierKey,
     receipt::Receipt,
+    timestamp::TimestampRoots,
 };
 
 /// What to compare with, and what to leave out.
@@ -45,6 +47,9 @@ pub struct VerifyOptions {
     pub remembered: Option<Remembered>,
     /// Which entries must be there; a pack that has fewer is incomplete. Without it, any range will do.
     pub expected: Option<Expected>,
+    /// Root certificates of time stamping authorities that are trusted. Without them the report says that time stamps
+    /// were there, and not who made them.
+    pub timestamp_roots: Option<TimestampRoots>,
     /// Where to put temporary files; the system's directory where none is given.
     pub temporary: Option<PathBuf>,
 }

@@ -8,6 +8,7 @@ use super::{
     duplicates::Duplicates,
     kept::Kept,
     listing::{Lines, Listing},
+    timestamps::Stamps,
 };
 use crate::{
     ledger::{
@@ -46,6 +47,7 @@ pub(super) struct Ordered<'a> {
     pub(super) sequences: Sequences,
     duplicates: Duplicates,
     pub(super) kept: Kept,
+    pub(super) stamps: Stamps,
     pub(super) signed: Option<SignedTree<ReadTile<'a>>>,
     /// The tiles above level 0, made again from the entries where the pack has all of them.
     upper: Option<UpperTiles>,
@@ -74,6 +76,8 @@ impl<'a> Ordered<'a> {
         if let Some(signed) = signed {
             kept.watch(signed.size);
         }
+        let stamps = Stamps::of_pack(files, key, options)?;
+        stamps.sizes().for_each(|size| kept.watch(size));
         let read: ReadTile<'a> = Box::new(move |id| tile_of(files, id));
         let open = |name| match files.is_bare_log() {
             true => (Listing::closed(name), None),
@@ -98,6 +102,7 @@ impl<'a> Ordered<'a> {
             sequences: Sequences::default(),
             duplicates: Duplicates::new(options.temporary.as_deref()),
             kept,
+            stamps,
             signed: signed.map(|signed| SignedTree::open(signed.size, signed.root, read)),
             upper: signed
                 .filter(|signed| *bundles == (0..signed.size.value().div_ceil(TILE_WIDTH)))
@@ -175,6 +180,7 @@ impl<'a> Ordered<'a> {
         let tree = self.check.tree();
         let tree = tree.filter(|tree| tree.size().next_index() == first);
         self.kept.observe(tree, first, &report.leaves);
+        self.stamps.observe(&report);
         self.compare_tile(id, &report, tile);
         self.compare_upper(first, &report.leaves);
         self.check.absorb(report);

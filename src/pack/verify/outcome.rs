@@ -170,5 +170,7 @@ pub(super) fn empty_report(subject: Subject, key: &VerifierKey) -> Report {
         sources: SourcesStatement::default(),
         signed: None,
         first_leaf: None,
+        timestamps: Vec::new(),
+        existed: Vec::new(),
     }
 }

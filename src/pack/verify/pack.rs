@@ -11,6 +11,7 @@ use super::{
     ordered::{Ordered, next_run},
     outcome::{conclude, empty_report, expect, pack_remarks},
     page::{PageCheck, check_page},
+    timestamps::Stamps,
     tree::{check_extent, check_root, check_upper_tiles},
 };
 use crate::{
@@ -247,6 +248,13 @@ fn finish(
         &mut report.not_checked,
     );
     report.first_leaf = ordered.kept.first_leaf();
+    let stamps = std::mem::replace(&mut ordered.stamps, Stamps::none());
+    stamps.conclude(
+        |size| ordered.root_at(size),
+        signed.map(SignedCheckpoint::checkpoint),
+        &mut findings,
+        report,
+    );
     let complete = ordered.jsonl.is_open() && ordered.csv.is_open();
     let (in_jsonl, lines, jsonl) = ordered.jsonl.finish(ordered.runs.jsonl.as_mut());
     let (in_csv, rows, csv) = ordered.csv.finish(ordered.runs.csv.as_mut());

@@ -6,6 +6,7 @@ pub(super) mod page;
 mod prepare;
 mod readme;
 mod session;
+mod timestamps;
 
 use std::io::Write;
 
@@ -19,6 +20,7 @@ use crate::ledger::{
     hash::RootHash,
     note::VerifierKey,
     position::{EntryIndex, TreeSize},
+    timestamp::StampedCheckpoint,
     verify::Counts,
 };
 
@@ -37,6 +39,8 @@ pub struct PackRequest {
     pub filter: Filter,
     /// Names of parts to withhold everywhere.
     pub withhold_parts: Vec<String>,
+    /// Time stamps of the ledger; those that say something about the range go into the pack.
+    pub timestamps: Vec<StampedCheckpoint>,
 }
 
 impl PackRequest {
@@ -49,6 +53,7 @@ impl PackRequest {
             end: None,
             filter: Filter::default(),
             withhold_parts: Vec::new(),
+            timestamps: Vec::new(),
         }
     }
 }

@@ -84,7 +84,8 @@ WHAT THIS DOES NOT PROVE
 
 - That what producers reported is true. The ledger proves what was said, when, and that it was not changed since.
 - That everything was reported. Where producers count their events, the numbers above say what never arrived.
-- That the clock was right. Entries are in the order in which they were recorded; times are the ledger's own.
+- That the clock was right. Entries are in the order in which they were recorded; times are the ledger's own. Time stamps of
+  authorities, if there are any in `timestamps/`, say until when entries existed (`exhibit verify --tsa-roots`).
 - That nobody else was shown another history. Compare with a receipt or checkpoint that was kept elsewhere
   (`--receipt`, `--checkpoint`), or look for witnesses' signatures in `checkpoint`.
 - That the filter in `manifest.json` is why payloads are withheld. Nobody signs the manifest.
@@ -101,6 +102,7 @@ log.vkey         the ledger's key, for comparison; trust the one you got elsewhe
 tile/entries/    the entries, 256 to a file
 tile/0/ ...      the hashes of the tree
 payload/         the payloads, 256 to a file
+timestamps/      checkpoints with time stamps of authorities, where there are any
 events.jsonl     the same for programs, a line an entry
 events.csv       the same for spreadsheets, a row an entry; an apostrophe stands before text that a
                  spreadsheet would take for a formula

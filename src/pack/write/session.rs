@@ -8,6 +8,7 @@ use super::{
     page::{PageWriter, carries_files},
     prepare::{Disclosure, Listing, Prepared, prepare},
     readme::readme,
+    timestamps,
 };
 use crate::{
     ledger::{
@@ -23,7 +24,7 @@ use crate::{
         derived::CSV_HEADER,
         manifest::{
             CHECKPOINT, EVENTS_CSV, EVENTS_JSONL, FileDigest, INDEX_HTML, MANIFEST, Manifest,
-            PACK_FORMAT, PackCounts, Period, README, VERIFIER_KEY, tool,
+            PACK_FORMAT, PackCounts, Period, README, VERIFIER_KEY, timestamp::TimestampPath, tool,
         },
         pipeline,
         report::IndexRange,
@@ -162,12 +163,16 @@ impl<'a, W: Write + Send> Session<'a, W> {
     }
 
     fn put_text(&mut self, path: &str, text: String) -> Result<(), PackError> {
+        self.put_bytes(path, text.into_bytes())
+    }
+
+    fn put_bytes(&mut self, path: impl ToString, bytes: Vec<u8>) -> Result<(), PackError> {
         let digest = FileDigest {
-            bytes: count(text.len()),
-            blake3: FileHash::of(text.as_bytes()),
+            bytes: count(bytes.len()),
+            blake3: FileHash::of(&bytes),
         };
-        self.files.insert(path.to_owned(), digest);
-        let file = Packed::stored(path.to_owned(), text.into_bytes());
+        self.files.insert(path.to_string(), digest);
+        let file = Packed::stored(path.to_string(), bytes);
         self.page.file(&file)?;
         Ok(self.container.add(&file)?)
     }
@@ -233,6 +238,7 @@ impl<'a, W: Write + Send> Session<'a, W> {
         } else {
             self.copy_tiles(source)?;
         }
+        self.put_timestamps(source)?;
         let (counts, range) = (*self.check.counts(), self.range());
         self.refuse_damage()?;
         for (path, lister) in [(EVENTS_JSONL, self.jsonl), (EVENTS_CSV, self.csv)] {
@@ -282,6 +288,24 @@ impl<'a, W: Write + Send> Session<'a, W> {
             counts,
             bytes: self.container.finish()?,
         })
+    }
+
+    /// Puts in the time stamps that cover entries of the range, and how their trees lead to the signed one.
+    fn put_timestamps(&mut self, source: &dyn PackSource) -> Result<(), PackError> {
+        let (range, signed) = (self.range(), self.request.checkpoint.checkpoint());
+        for stamped in timestamps::of_range(&self.request.timestamps, range, signed.size) {
+            let size = stamped.checkpoint.checkpoint().size;
+            let note = stamped.checkpoint.note().to_string();
+            self.put_bytes(TimestampPath::Checkpoint(size), note.into_bytes())?;
+            if !self.is_full() && size < signed.size {
+                let proof = timestamps::consistency(source, size, signed)?;
+                self.put_bytes(TimestampPath::Consistency(size), proof.into_bytes())?;
+            }
+            for (number, answer) in &stamped.answers {
+                self.put_bytes(TimestampPath::Answer(size, *number), answer.clone())?;
+            }
+        }
+        Ok(())
     }
 
     /// The entries that are in the container.

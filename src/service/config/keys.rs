@@ -32,9 +32,10 @@ const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
+const MONTH: Duration = Duration::from_secs(31 * 24 * 3600);
 
 /// All of them, in the order they are shown.
-pub(super) static KEYS: [Key; 20] = [
+pub(super) static KEYS: [Key; 23] = [
     key!(
         "listen",
         "address and port to listen on",
@@ -178,6 +179,31 @@ pub(super) static KEYS: [Key; 20] = [
         ToString::to_string
     ),
     key!(
+        "timestamps.authorities",
+        "URLs of RFC 3161 time stamping authorities, separated by spaces, or none",
+        timestamps.authorities,
+        authorities,
+        |all: &Vec<String>| if all.is_empty() {
+            "none".to_owned()
+        } else {
+            all.join(" ")
+        }
+    ),
+    key!(
+        "timestamps.interval",
+        "how long after a time stamp the next one is asked for, if there are new entries",
+        timestamps.interval,
+        |text| duration(text, Duration::from_secs(1)..=MONTH),
+        show_duration
+    ),
+    key!(
+        "timestamps.timeout",
+        "how long a time stamping authority may take to answer",
+        timestamps.timeout,
+        |text| duration(text, Duration::from_millis(100)..=HOUR),
+        show_duration
+    ),
+    key!(
         "log.format",
         "text or json",
         log.format,
@@ -267,6 +293,41 @@ fn within<N: TryFrom<u64>>(
             show(*range.end())
         )
     })
+}
+
+/// More authorities than anybody asks.
+const AUTHORITIES_MAX: usize = 8;
+
+fn authorities(text: &str) -> Result<Vec<String>, String> {
+    if text.trim() == "none" {
+        return Ok(Vec::new());
+    }
+    let urls: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+    let is_url = |url: &&String| {
+        let rest = url
+            .strip_prefix("http://")
+            .or_else(|| url.strip_prefix("https://"));
+        rest.is_none_or(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    if let Some(wrong) = urls.iter().find(is_url) {
+        return Err(format!(
+            "{wrong:?} is not a URL such as https://tsa.example.com/tsr; separate several by spaces, or write none"
+        ));
+    }
+    let repeated = urls
+        .iter()
+        .zip(1..)
+        .find(|(url, next)| urls.iter().skip(*next).any(|u| u == *url));
+    if let Some((url, _)) = repeated {
+        return Err(format!("{url:?} is there twice"));
+    }
+    if urls.len() > AUTHORITIES_MAX {
+        return Err(format!(
+            "{} are too many; at most {AUTHORITIES_MAX}",
+            urls.len()
+        ));
+    }
+    Ok(urls)
 }
 
 fn duration(text: &str, range: RangeInclusive<Duration>) -> Result<Duration, String> {

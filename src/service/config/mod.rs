@@ -44,8 +44,21 @@ pub struct Config {
     pub witness: Witnesses,
     /// How the journal is written.
     pub journal: Journal,
+    /// Who stamps checkpoints, and how often.
+    pub timestamps: Timestamps,
     /// What the server logs.
     pub log: Log,
+}
+
+/// Who stamps checkpoints, and how often.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timestamps {
+    /// URLs of time stamping authorities; none, and nothing is stamped.
+    pub authorities: Vec<String>,
+    /// How long after a time stamp the next one is asked for, if there are new entries.
+    pub interval: Duration,
+    /// How long an authority may take.
+    pub timeout: Duration,
 }
 
 /// What keeps one caller from taking all, and the server from waiting for ever.
@@ -227,6 +240,11 @@ impl Default for Config {
             journal: Journal {
                 segment_bytes: JournalOptions::default().segment_bytes,
                 compression_level: LEVEL_DEFAULT,
+            },
+            timestamps: Timestamps {
+                authorities: Vec::new(),
+                interval: Duration::from_secs(3600),
+                timeout: Duration::from_secs(20),
             },
             log: Log {
                 format: LogFormat::Text,

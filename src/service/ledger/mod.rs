@@ -82,7 +82,10 @@ use crate::{
         note::{KeyName, VerifierKey},
         position::TreeSize,
     },
-    store::{directory::DataDirectory, disk::FsDisk, index::Index, journal::JournalReader},
+    store::{
+        directory::DataDirectory, disk::FsDisk, index::Index, journal::JournalReader,
+        timestamps::Timestamps,
+    },
 };
 
 pub use self::{
@@ -115,6 +118,7 @@ struct Running {
 struct Shared {
     verifier: VerifierKey,
     reader: JournalReader,
+    timestamps: Timestamps,
     index: Arc<Index>,
     /// The latest committed checkpoint. Written by the committer alone; a pointer is swapped under the lock.
     checkpoint: RwLock<Arc<SignedCheckpoint>>,
@@ -221,6 +225,11 @@ impl Ledger {
         self.shared().reader.clone()
     }
 
+    /// The time stamps that lie beside the journal. No writer of the ledger looks at them.
+    pub fn timestamps(&self) -> &Timestamps {
+        &self.shared().timestamps
+    }
+
     /// Shuts the ledger down: takes no more events, commits and answers what is queued, brings the index and the
     /// checkpoint file up to it, and gives the journal's lock back. Reading still works, and keeps the index open
     /// until the last handle is gone. A second call waits for the first.
@@ -251,6 +260,7 @@ impl Ledger {
         let shared = Arc::new(Shared {
             verifier: recovered.key.verifier().clone(),
             reader: recovered.journal.reader(),
+            timestamps: Timestamps::of(&recovered.directory),
             index: recovered.index,
             checkpoint: RwLock::new(Arc::new(recovered.checkpoint)),
             published: RwLock::default(),

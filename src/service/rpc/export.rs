@@ -48,7 +48,9 @@ pub(super) fn export_pack(
         end: Some(end),
         filter: filter(request.disclose, "disclose")?,
         withhold_parts: request.withhold_parts,
+        timestamps: Vec::new(),
     };
+    let kept = ledger.timestamps().clone();
     let (sender, taken) = pages(patience);
     let mut chunks = Chunks {
         sender,
@@ -56,8 +58,17 @@ pub(super) fn export_pack(
         buffer: Vec::with_capacity(CHUNK_BYTES),
     };
     tokio::task::spawn_blocking(move || {
-        let written =
-            write_pack(&mut chunks, &Source(ledger), &request).and_then(|_| Ok(chunks.send()?));
+        let written = kept
+            .list()
+            .map_err(|error| PackError::Source(error.into()))
+            .and_then(|timestamps| {
+                let request = PackRequest {
+                    timestamps,
+                    ..request
+                };
+                write_pack(&mut chunks, &Source(ledger), &request)
+            })
+            .and_then(|_| Ok(chunks.send()?));
         if let Err(error) = written {
             chunks.sender.end_with(failed(&error));
         }

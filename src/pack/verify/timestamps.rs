@@ -1,0 +1,448 @@
+//! Time stamps of authorities: whether each holds, is of this history, and what it says about the entries.
+//!
+//! A time stamp is tied to the entries in three steps, each of which can fail by itself: the authority signed a digest;
+//! that is the digest of a checkpoint's text; and that checkpoint's root is the root of these entries at its size, which
+//! a pack from entry 0 on shows by the entries, and any other by a consistency proof.
+
+use std::{collections::BTreeMap, path::Path};
+
+use super::{VerifyError, VerifyOptions};
+use crate::{
+    ledger::{
+        checkpoint::{Checkpoint, SignedCheckpoint},
+        finding::{Finding, FindingKind},
+        hash::RootHash,
+        note::{NOTE_BYTES_MAX, VerifierKey},
+        position::{EntryIndex, TreeSize, UnixNanos, count},
+        timestamp::{
+            TIMESTAMP_BYTES_MAX, Timestamp, TimestampError, TimestampRoots, VerifiedTimestamp,
+            check_answer,
+        },
+        tree::consistency_holds,
+        verify::{ChunkReport, Findings},
+    },
+    pack::{
+        manifest::timestamp::{PROOF_BYTES_MAX, TimestampPath, parse_proof},
+        read::{FileError, PackFiles},
+        report::{Existed, IndexRange, Report, TimestampReport},
+    },
+    store::timestamps::{TIMESTAMPS, Timestamps},
+};
+
+/// How far the ledger's clock may run ahead of an authority's without a finding, beside the authority's own accuracy.
+/// A machine without any time service drifts by seconds a day; a minute is nobody's honest mistake for long.
+pub(super) const CLOCK_TOLERANCE_NANOS: u64 = 60_000_000_000;
+/// The most lines that the text of a report spends on which entries existed when.
+const LINES_MAX: usize = 20;
+
+/// The time stamps that lie beside the entries, while these go by.
+pub(super) struct Stamps {
+    stamped: Vec<Stamped>,
+    /// The first one that later entries can be covered by.
+    next: usize,
+    roots: Option<TimestampRoots>,
+    findings: Vec<Finding>,
+}
+
+/// One checkpoint that was stamped.
+struct Stamped {
+    checkpoint: Checkpoint,
+    text: String,
+    place: String,
+    /// Each with its place.
+    answers: Vec<(String, Vec<u8>)>,
+    proof: Option<Vec<u8>>,
+    /// The last entry at hand that it covers, and when the ledger says that it was recorded.
+    last: Option<(EntryIndex, UnixNanos)>,
+}
+
+impl Stamps {
+    fn new(options: &VerifyOptions) -> Self {
+        Self {
+            stamped: Vec::new(),
+            next: 0,
+            roots: options.timestamp_roots.clone(),
+            findings: Vec::new(),
+        }
+    }
+
+    /// None.
+    pub(super) fn none() -> Self {
+        Self::new(&VerifyOptions::default())
+    }
+
+    /// Those of a pack.
+    pub(super) fn of_pack(
+        files: &dyn PackFiles,
+        key: &VerifierKey,
+        options: &VerifyOptions,
+    ) -> Result<Self, VerifyError> {
+        let mut stamps = Self::new(options);
+        let mut sizes: BTreeMap<TreeSize, Vec<u32>> = BTreeMap::new();
+        for path in files.paths() {
+            match path.parse() {
+                Ok(TimestampPath::Answer(size, number)) => {
+                    sizes.entry(size).or_default().push(number)
+                }
+                Ok(TimestampPath::Checkpoint(size)) => drop(sizes.entry(size).or_default()),
+                _ => {}
+            }
+        }
+        for (size, mut numbers) in sizes {
+            let place = TimestampPath::Checkpoint(size).to_string();
+            let Some(note) = stamps.read(files, &place, NOTE_BYTES_MAX)? else {
+                continue;
+            };
+            let mut answers = Vec::new();
+            numbers.sort_unstable();
+            for number in numbers {
+                let place = TimestampPath::Answer(size, number).to_string();
+                if let Some(answer) = stamps.read(files, &place, TIMESTAMP_BYTES_MAX)? {
+                    answers.push((place, answer));
+                }
+            }
+            let proof = TimestampPath::Consistency(size).to_string();
+            let proof = match files.length(&proof) {
+                Some(_) => stamps.read(files, &proof, PROOF_BYTES_MAX)?,
+                None => None,
+            };
+            stamps.push(size, place, &note, answers, proof, key);
+        }
+        Ok(stamps)
+    }
+
+    /// Those of a data directory.
+    pub(super) fn of_directory(
+        path: &Path,
+        key: &VerifierKey,
+        options: &VerifyOptions,
+    ) -> Result<Self, VerifyError> {
+        let mut stamps = Self::new(options);
+        let listed = Timestamps::of(path).list();
+        let listed = listed.map_err(|error| VerifyError::Unreadable {
+            path: path.join(TIMESTAMPS),
+            error: std::io::Error::other(error),
+        })?;
+        for kept in listed {
+            let size = kept.checkpoint.checkpoint().size;
+            let place = TimestampPath::Checkpoint(size).to_string();
+            let named =
+                |(number, answer)| (TimestampPath::Answer(size, number).to_string(), answer);
+            let answers = kept.answers.into_iter().map(named).collect();
+            let note = kept.checkpoint.note().to_string().into_bytes();
+            stamps.push(size, place, &note, answers, None, key);
+        }
+        Ok(stamps)
+    }
+
+    fn read(
+        &mut self,
+        files: &dyn PackFiles,
+        place: &str,
+        bytes_max: usize,
+    ) -> Result<Option<Vec<u8>>, VerifyError> {
+        match files.read(place, count(bytes_max)) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(FileError::Io(error)) => Err(VerifyError::Unreadable {
+                path: place.into(),
+                error,
+            }),
+            Err(error) => {
+                let kind = FindingKind::TimestampMalformed;
+                let finding = Finding::new(kind, "a file that can be read", error);
+                self.findings.push(finding.in_place(place));
+                Ok(None)
+            }
+        }
+    }
+
+    fn push(
+        &mut self,
+        size: TreeSize,
+        place: String,
+        note: &[u8],
+        answers: Vec<(String, Vec<u8>)>,
+        proof: Option<Vec<u8>>,
+        key: &VerifierKey,
+    ) {
+        let signed = match SignedCheckpoint::parse(note) {
+            Ok(signed) if signed.checkpoint().size == size => signed,
+            Ok(signed) => {
+                let found = format!("one of {}", signed.checkpoint().size);
+                let expected = format!("a checkpoint of {size} entries");
+                self.find(FindingKind::CheckpointMalformed, &place, expected, found);
+                return;
+            }
+            Err(error) => {
+                let (kind, expected) = (FindingKind::CheckpointMalformed, "a checkpoint");
+                self.find(kind, &place, expected, error);
+                return;
+            }
+        };
+        if let Err(error) = signed.verify(key) {
+            let expected = format!("a checkpoint signed by {key}");
+            self.find(FindingKind::CheckpointUntrusted, &place, expected, error);
+            return;
+        }
+        if answers.is_empty() {
+            return;
+        }
+        self.stamped.push(Stamped {
+            checkpoint: signed.checkpoint().clone(),
+            text: signed.note().text().to_owned(),
+            place,
+            answers,
+            proof,
+            last: None,
+        });
+    }
+
+    fn find(
+        &mut self,
+        kind: FindingKind,
+        place: &str,
+        expected: impl std::fmt::Display,
+        found: impl std::fmt::Display,
+    ) {
+        self.findings
+            .push(Finding::new(kind, expected, found).in_place(place));
+    }
+
+    /// The sizes at which the root over the entries is needed.
+    pub(super) fn sizes(&self) -> impl Iterator<Item = TreeSize> {
+        self.stamped.iter().map(|stamped| stamped.checkpoint.size)
+    }
+
+    /// Takes the next entries.
+    pub(super) fn observe(&mut self, report: &ChunkReport) {
+        for line in report.lines.iter().flatten() {
+            while let Some(stamped) = self.stamped.get_mut(self.next) {
+                if stamped.checkpoint.size.contains(line.index) {
+                    stamped.last = Some((line.index, line.recorded_at));
+                    break;
+                }
+                let last = stamped.last;
+                self.next = self.next.saturating_add(1);
+                if let Some(following) = self.stamped.get_mut(self.next) {
+                    following.last = last;
+                }
+            }
+        }
+    }
+
+    /// Judges them. `root_at` gives the root over the entries at a size, where they are all at hand; `signed` is the
+    /// checkpoint that the rest is proven by.
+    pub(super) fn conclude(
+        mut self,
+        root_at: impl Fn(TreeSize) -> Option<RootHash>,
+        signed: Option<&Checkpoint>,
+        findings: &mut Findings,
+        report: &mut Report,
+    ) {
+        let mut unchecked = 0u64;
+        for stamped in std::mem::take(&mut self.stamped) {
+            if !self.is_of_this_history(&stamped, &root_at, signed) {
+                continue;
+            }
+            for (place, answer) in &stamped.answers {
+                match self.judge(&stamped, answer) {
+                    Ok(Some(verified)) => {
+                        self.check_clock(&stamped, place, &verified);
+                        let size = stamped.checkpoint.size;
+                        report
+                            .timestamps
+                            .push(TimestampReport::new(size, place, &verified));
+                    }
+                    Ok(None) => unchecked = unchecked.saturating_add(1),
+                    Err(error) => self.find(kind_of(&error), place, expected(&error), error),
+                }
+            }
+        }
+        self.say(unchecked, report);
+        findings.extend(self.findings);
+    }
+
+    /// Whether the checkpoint that was stamped is one of this history.
+    fn is_of_this_history(
+        &mut self,
+        stamped: &Stamped,
+        root_at: &impl Fn(TreeSize) -> Option<RootHash>,
+        signed: Option<&Checkpoint>,
+    ) -> bool {
+        let Checkpoint { size, root, .. } = &stamped.checkpoint;
+        let known = root_at(*size).or(signed.filter(|s| s.size == *size).map(|s| s.root));
+        if let Some(found) = known {
+            if found != *root {
+                let expected = format!("root {root} at size {size}, as it was stamped");
+                let found = format!("root {found}");
+                self.find(FindingKind::Forked, &stamped.place, expected, found);
+            }
+            return found == *root;
+        }
+        let Some(signed) = signed else { return false };
+        let proof = stamped.proof.as_deref().and_then(parse_proof);
+        let holds = proof.is_some_and(|proof| {
+            consistency_holds((*size, *root), (signed.size, signed.root), &proof)
+        });
+        if !holds {
+            let expected = format!(
+                "a proof that the tree of {} entries continues the stamped one",
+                signed.size
+            );
+            let found = stamped
+                .proof
+                .as_ref()
+                .map_or("none", |_| "one that does not hold");
+            self.find(
+                FindingKind::TimestampMismatch,
+                &stamped.place,
+                expected,
+                found,
+            );
+        }
+        holds
+    }
+
+    /// Checks one answer; `None` when there are no roots to check its authority with.
+    fn judge(
+        &self,
+        stamped: &Stamped,
+        answer: &[u8],
+    ) -> Result<Option<VerifiedTimestamp>, TimestampError> {
+        match &self.roots {
+            None => check_answer(answer, &stamped.text, None).map(|_| None),
+            Some(roots) => Timestamp::parse(answer)?
+                .verify(&stamped.text, roots)
+                .map(Some),
+        }
+    }
+
+    /// An entry can't have been recorded after something that covers it was stamped.
+    fn check_clock(&mut self, stamped: &Stamped, place: &str, verified: &VerifiedTimestamp) {
+        let Some((index, recorded)) = stamped.last else {
+            return;
+        };
+        let latest = verified
+            .no_later_than()
+            .value()
+            .saturating_add(CLOCK_TOLERANCE_NANOS);
+        if recorded.value() > latest {
+            let expected = format!(
+                "recorded no later than {}, when {} stamped it",
+                verified.no_later_than().to_rfc3339(),
+                verified.authority
+            );
+            let kind = FindingKind::ClockImplausible;
+            let finding = Finding::at(kind, index, expected, recorded.to_rfc3339());
+            self.findings.push(finding.in_place(place));
+        }
+    }
+
+    /// Says what is known about which entries.
+    fn say(&self, unchecked: u64, report: &mut Report) {
+        if unchecked > 0 {
+            report.not_checked.push(format!(
+                "who made the {unchecked} time stamps that are here: give the authorities' root certificates with --tsa-roots"
+            ));
+        }
+        let Some(range) = report.range.filter(|_| self.roots.is_some()) else {
+            return;
+        };
+        if report.timestamps.is_empty() {
+            let nothing = "there is no time stamp that the given roots vouch for";
+            report.incomplete.push(nothing.to_owned());
+        }
+        report.existed = existed(&report.timestamps, range);
+        for existed in report.existed.iter().take(LINES_MAX) {
+            report.checked.push(existed.to_string());
+        }
+        let more = report.existed.len().saturating_sub(LINES_MAX);
+        if more > 0 {
+            report.checked.push(format!(
+                "{more} more ranges of entries, by time stamps; --format json lists them"
+            ));
+        }
+        let covered = report
+            .existed
+            .last()
+            .map_or(range.start, |last| last.entries.end);
+        if covered < range.end {
+            report.not_checked.push(format!(
+                "when entries {covered} to {} existed: no time stamp covers them",
+                range.end
+            ));
+        }
+        report.not_checked.push(
+            "the times that entries carry, beyond what time stamps say: the ledger's clock is its operator's word"
+                .to_owned(),
+        );
+    }
+}
+
+/// The earliest time for each entry: of all time stamps that cover it.
+fn existed(stamps: &[TimestampReport], range: IndexRange) -> Vec<Existed> {
+    let mut best: BTreeMap<TreeSize, &TimestampReport> = BTreeMap::new();
+    for stamp in stamps {
+        let kept = best.entry(stamp.tree_size).or_insert(stamp);
+        if stamp.latest < kept.latest {
+            *kept = stamp;
+        }
+    }
+    // From the largest tree down, so that a later, larger one that states an earlier time counts for the smaller too.
+    let mut earliest: Option<&TimestampReport> = None;
+    for stamp in best.values_mut().rev() {
+        match earliest {
+            Some(earlier) if earlier.latest <= stamp.latest => *stamp = earlier,
+            _ => earliest = Some(stamp),
+        }
+    }
+    let mut found: Vec<Existed> = Vec::new();
+    let mut start = range.start;
+    for (size, stamp) in best {
+        let end = size.next_index().min(range.end);
+        if end <= start {
+            continue;
+        }
+        match found.last_mut() {
+            Some(last) if last.time_stamp == stamp.place => last.entries.end = end,
+            _ => found.push(Existed {
+                entries: IndexRange { start, end },
+                no_later_than: stamp.no_later_than.clone(),
+                authority: stamp.authority.clone(),
+                certificate_serial: stamp.certificate_serial.clone(),
+                time_stamp: stamp.place.clone(),
+            }),
+        }
+        start = end;
+    }
+    found
+}
+
+const fn kind_of(error: &TimestampError) -> FindingKind {
+    match error {
+        TimestampError::TooLong(_)
+        | TimestampError::Malformed(_)
+        | TimestampError::Refused { .. }
+        | TimestampError::NoToken
+        | TimestampError::Unsupported(_) => FindingKind::TimestampMalformed,
+        TimestampError::OtherImprint { .. }
+        | TimestampError::OtherDigest(_)
+        | TimestampError::OtherNonce => FindingKind::TimestampMismatch,
+        TimestampError::Signature(_) => FindingKind::TimestampAltered,
+        TimestampError::Usage(_)
+        | TimestampError::Expired(_)
+        | TimestampError::Untrusted { .. }
+        | TimestampError::Roots(_) => FindingKind::TimestampUntrusted,
+    }
+}
+
+const fn expected(error: &TimestampError) -> &'static str {
+    match kind_of(error) {
+        FindingKind::TimestampMismatch => "a time stamp of the checkpoint beside it",
+        FindingKind::TimestampAltered => "a time stamp as its authority signed it",
+        FindingKind::TimestampUntrusted => {
+            "a time stamp of an authority that the given roots vouch for"
+        }
+        _ => "the answer of a time stamping authority",
+    }
+}
