@@ -16,6 +16,7 @@ mod ledger;
 mod ledger_v1;
 mod rfc6962;
 mod tiles;
+mod witness;
 
 /// The tree over some leaves: its root at any size, and its tiles.
 struct Tree {
