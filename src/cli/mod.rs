@@ -50,6 +50,8 @@ mod record;
 mod serve;
 #[cfg(feature = "server")]
 mod status;
+#[cfg(feature = "server")]
+mod witness;
 
 use error::CliError;
 use exit::Exit;
@@ -117,6 +119,8 @@ enum Command {
     Demo(demo::Demo),
     #[cfg(feature = "server")]
     Bench(bench::Bench),
+    #[cfg(feature = "server")]
+    Witness(witness::WitnessCommand),
     Completions(completions::Completions),
     Man(man::Man),
 }
@@ -147,6 +151,8 @@ impl Command {
             Self::Demo(command) => command.run(output),
             #[cfg(feature = "server")]
             Self::Bench(command) => command.run(output),
+            #[cfg(feature = "server")]
+            Self::Witness(command) => command.run(output),
             Self::Completions(command) => command.run(output),
             Self::Man(command) => command.run(output),
         }

@@ -4,6 +4,7 @@ use std::{
     io::{self, IsTerminal, stderr},
     net::SocketAddr,
     path::PathBuf,
+    sync::Arc,
 };
 
 use tokio::net::TcpListener;
@@ -21,8 +22,9 @@ use super::{
 use crate::{
     service::{
         config::{Config, HttpListen, LogFormat, Override},
+        cosigning::Cosigning,
         ledger::{Ledger, LedgerOptions, Opened},
-        rpc::{Listeners, serve},
+        rpc::{Listeners, serve_cosigned},
     },
     store::{directory::DataDirectory, journal::JournalOptions},
 };
@@ -107,12 +109,28 @@ async fn run(directory: &DataDirectory, config: &Config, as_json: bool) -> Resul
         grpc: listener,
         http,
     };
-    serve(ledger, config, listeners, shutdown)
+    let cosigning = cosigning(&ledger, directory, config)?;
+    serve_cosigned(ledger, config, listeners, cosigning, shutdown)
         .await
         .map_err(|error| CliError::failed("the server stopped").because(error))
 }
 
-async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, CliError> {
+/// The witnesses that the settings name, if any.
+fn cosigning(
+    ledger: &Ledger,
+    directory: &DataDirectory,
+    config: &Config,
+) -> Result<Option<Arc<Cosigning>>, CliError> {
+    let Some(policy) = &config.witness.policy else {
+        return Ok(None);
+    };
+    let options = config.witness.cosigning.clone();
+    Cosigning::open(ledger.clone(), directory.path(), policy, options)
+        .map(Some)
+        .map_err(|error| CliError::failed("the witnesses can't be used").because(error))
+}
+
+pub(super) async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, CliError> {
     TcpListener::bind(address).await.map_err(|error| {
         CliError::failed(format!("can't listen on {address}"))
             .because(error)
@@ -162,7 +180,7 @@ fn tell_opened(opened: &Opened) {
 }
 
 /// Says on stderr that the server is ready, in a form that a script can wait for.
-fn tell_ready(address: SocketAddr, as_json: bool) {
+pub(super) fn tell_ready(address: SocketAddr, as_json: bool) {
     if as_json {
         anstream::eprintln!(
             "{}",
@@ -173,7 +191,7 @@ fn tell_ready(address: SocketAddr, as_json: bool) {
     }
 }
 
-fn start_log(config: &Config) -> Result<(), CliError> {
+pub(super) fn start_log(config: &Config) -> Result<(), CliError> {
     start_log_with(&config.log.level, config.log.format == LogFormat::Json)
 }
 
@@ -199,27 +217,27 @@ pub(super) fn start_log_with(level: &str, as_json: bool) -> Result<(), CliError>
     Ok(())
 }
 
-fn no_signals(error: io::Error) -> CliError {
+pub(super) fn no_signals(error: io::Error) -> CliError {
     CliError::failed("the system refused what a server needs").because(error)
 }
 
 /// SIGINT and SIGTERM.
 #[cfg(unix)]
-struct Signals {
+pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
 }
 
 #[cfg(unix)]
 impl Signals {
-    fn listen() -> io::Result<Self> {
+    pub(super) fn listen() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
         })
     }
 
-    async fn next(&mut self) {
+    pub(super) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
@@ -233,11 +251,11 @@ struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
-    fn listen() -> io::Result<Self> {
+    pub(super) fn listen() -> io::Result<Self> {
         Ok(Self)
     }
 
-    async fn next(&mut self) {
+    pub(super) async fn next(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }

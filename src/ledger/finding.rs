@@ -40,6 +40,8 @@ kinds! {
     CheckpointMalformed = "checkpoint_malformed", "the checkpoint is missing or unreadable";
     /// The checkpoint is not signed by the trusted key, or the signature does not verify.
     CheckpointUntrusted = "checkpoint_untrusted", "the checkpoint is not signed by the trusted key";
+    /// A cosignature that names a witness of the policy does not verify.
+    CosignatureInvalid = "cosignature_invalid", "a witness's cosignature is made up or damaged";
     /// The checkpoint speaks of another ledger.
     OtherLedger = "other_ledger", "this belongs to another ledger";
     /// The checkpoint covers fewer entries than are here.

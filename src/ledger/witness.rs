@@ -93,7 +93,7 @@ impl AddCheckpoint {
         let old = lines
             .next()
             .and_then(|line| line.strip_prefix("old "))
-            .and_then(|size| parse_size(size))
+            .and_then(parse_size)
             .ok_or_else(|| malformed("the first line is not `old <size>`"))?;
         let proof = lines
             .map(|line| {

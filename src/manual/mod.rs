@@ -2,7 +2,8 @@
 //!
 //! For auditors: [`threats`] says what a verified ledger proves and what not. For people who write another reader or
 //! verifier: [`formats`], [`pack_format`] and [`journal_format`] specify every byte. For producers of evidence:
-//! [`events`], [`errors`] and [`cli`]. For tile readers: [`http`]. For those who change the program: [`architecture`] and [`decisions`].
+//! [`events`], [`errors`] and [`cli`]. For tile readers: [`http`]. For
+//! those who watch somebody else's ledger: [`monitor`]. For those who change the program: [`architecture`] and [`decisions`].
 
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}
@@ -20,6 +21,8 @@ pub mod formats {}
 pub mod http {}
 #[doc = include_str!("journal-format.md")]
 pub mod journal_format {}
+#[doc = include_str!("monitor.md")]
+pub mod monitor {}
 #[doc = include_str!("pack-format.md")]
 pub mod pack_format {}
 #[doc = include_str!("threats.md")]

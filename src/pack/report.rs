@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use super::sequence::SourcesStatement;
+use super::{sequence::SourcesStatement, verify::WitnessSeen};
 use crate::ledger::{
     checkpoint::SignedCheckpoint,
     finding::{Finding, FindingKind},
@@ -95,6 +95,8 @@ pub struct Report {
     pub root: Option<RootHash>,
     /// The entries that are there, bundles on the edges whole.
     pub range: Option<IndexRange>,
+    /// The witnesses of the policy that was given, and what each has seen; empty without one.
+    pub witnesses: Vec<WitnessSeen>,
     /// What is wrong.
     pub findings: Findings,
     /// Why it is not everything.

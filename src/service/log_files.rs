@@ -180,3 +180,121 @@ impl PackFiles for LogFiles {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::HashMap,
+        io::{BufRead as _, BufReader, Write as _},
+        net::TcpListener,
+        thread,
+    };
+
+    use super::*;
+    use crate::ledger::{checkpoint::Checkpoint, hash::RootHash, note::SigningKey};
+
+    /// Serves these files, and breaks off at the path `broken`.
+    fn serving(files: Vec<(&str, Vec<u8>)>) -> String {
+        let files = files
+            .into_iter()
+            .map(|(path, bytes)| (format!("/{path}"), bytes));
+        let files: HashMap<String, Vec<u8>> = files.collect();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}/", listener.local_addr().unwrap());
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut lines = BufReader::new(&stream).lines();
+                let asked = lines.next().unwrap().unwrap();
+                let path = asked.split(' ').nth(1).unwrap().to_owned();
+                while !lines.next().unwrap().unwrap().is_empty() {}
+                let (status, body) = match files.get(&path) {
+                    Some(body) => ("200 OK", body.as_slice()),
+                    None => ("404 Not Found", &b"no"[..]),
+                };
+                let length = body.len().saturating_add(usize::from(body == b"broken"));
+                let head = format!(
+                    "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+                );
+                stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
+            }
+        });
+        address
+    }
+
+    fn note(size: u64) -> Vec<u8> {
+        let key = SigningKey::from_seed("example.com/log".parse().unwrap(), &[1; 32]);
+        let checkpoint = Checkpoint {
+            origin: key.verifier().name().clone(),
+            size: TreeSize::new(size),
+            root: RootHash::from_bytes([7; 32]),
+        };
+        checkpoint.sign(&key).note().to_string().into_bytes()
+    }
+
+    #[test]
+    fn a_partial_tile_or_bundle_that_is_gone_is_taken_from_the_full_one() {
+        let tile: Vec<u8> = (0..256u32).flat_map(|n| [n.to_le_bytes()[0]; 32]).collect();
+        let mut bundle = Vec::new();
+        for n in 0..=255u8 {
+            push_entry(&mut bundle, &[n, n]).unwrap();
+        }
+        let address = serving(vec![
+            ("checkpoint", note(3)),
+            ("tile/0/000", tile.clone()),
+            ("tile/entries/000", bundle.clone()),
+        ]);
+        let log = LogFiles::open(&address).unwrap();
+        assert_eq!(log.read("tile/0/000.p/3", 8192).unwrap(), tile[..96]);
+        assert_eq!(
+            log.read("tile/entries/000.p/3", 8192).unwrap(),
+            bundle[..12]
+        );
+        let missing = log.read("tile/0/001.p/3", 8192);
+        assert!(matches!(missing, Err(FileError::Missing)));
+        let long = log.read("tile/0/000", 100);
+        assert!(matches!(
+            long,
+            Err(FileError::TooLong {
+                length: 8192,
+                limit: 100
+            })
+        ));
+        assert!(log.failure().is_none());
+        let paths = [
+            "checkpoint",
+            "log.vkey",
+            "tile/0/000.p/3",
+            "tile/entries/000.p/3",
+        ];
+        assert_eq!(log.paths(), paths);
+    }
+
+    #[test]
+    fn a_request_that_fails_is_remembered_and_is_not_a_missing_file() {
+        let files = vec![
+            ("checkpoint", note(300)),
+            ("tile/0/000", b"broken".to_vec()),
+        ];
+        let log = LogFiles::open(&serving(files)).unwrap();
+        assert!(matches!(
+            log.read("tile/0/000", 8192),
+            Err(FileError::Io(_))
+        ));
+        assert!(
+            log.failure()
+                .is_some_and(|error| error.to_string().contains("tile/0/000"))
+        );
+    }
+
+    #[test]
+    fn what_has_no_checkpoint_is_no_log() {
+        let refused = LogFiles::open(&serving(vec![("checkpoint", b"<html>".to_vec())]));
+        assert!(matches!(refused, Err(LogError::NotALog { .. })));
+        let refused = LogFiles::open(&serving(Vec::new()));
+        assert!(matches!(
+            refused,
+            Err(LogError::Fetch(FetchError::Status { status: 404, .. }))
+        ));
+    }
+}

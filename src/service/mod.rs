@@ -2,9 +2,11 @@
 
 pub mod config;
 pub mod convert;
+pub mod cosigning;
 pub mod fetch;
 pub mod http;
 pub mod ledger;
 pub mod log_files;
 pub mod proto;
 pub mod rpc;
+pub mod witness;

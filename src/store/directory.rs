@@ -271,7 +271,7 @@ fn check_format(path: &Path) -> Result<(), DirectoryError> {
 }
 
 /// Replaces a file's content, and makes it durable. The mode is set before the content is there.
-fn write_file(path: &Path, content: &[u8], mode: u32) -> Result<(), DirectoryError> {
+pub(super) fn write_file(path: &Path, content: &[u8], mode: u32) -> Result<(), DirectoryError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             return Err(error).during("replace", path);
@@ -295,7 +295,7 @@ fn with_mode(options: &mut OpenOptions, mode: u32) {
 fn with_mode(_options: &mut OpenOptions, _mode: u32) {}
 
 /// Makes the directory for its owner alone: it will hold payloads and a key. One that is there stays as it is.
-fn make_private_directory(path: &Path) -> io::Result<()> {
+pub(super) fn make_private_directory(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -304,7 +304,7 @@ fn make_private_directory(path: &Path) -> io::Result<()> {
 }
 
 #[cfg(unix)]
-fn refuse_exposed(path: &Path) -> Result<(), DirectoryError> {
+pub(super) fn refuse_exposed(path: &Path) -> Result<(), DirectoryError> {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = fs::metadata(path)
         .during("read the permissions of", path)?
@@ -321,16 +321,16 @@ fn refuse_exposed(path: &Path) -> Result<(), DirectoryError> {
 }
 
 #[cfg(not(unix))]
-fn refuse_exposed(_path: &Path) -> Result<(), DirectoryError> {
+pub(super) fn refuse_exposed(_path: &Path) -> Result<(), DirectoryError> {
     Ok(())
 }
 
-fn sync_directory(path: &Path) -> Result<(), DirectoryError> {
+pub(super) fn sync_directory(path: &Path) -> Result<(), DirectoryError> {
     FsDisk.sync_directory(path).during("sync", path)
 }
 
 /// Names the operation and the file of a system error.
-trait During<T> {
+pub(super) trait During<T> {
     fn during(self, action: &'static str, path: &Path) -> Result<T, DirectoryError>;
 }
 

@@ -2,6 +2,9 @@
 
 pub mod directory;
 pub mod disk;
+pub mod durable;
 #[cfg(feature = "server")]
 pub mod index;
 pub mod journal;
+#[cfg(feature = "server")]
+pub mod witness;

@@ -131,6 +131,7 @@ async fn load_unary(
         let event_id = format!("event-{number}");
         let request = AppendRequest {
             event: Some(deployment(&source, &event_id)),
+            ..Default::default()
         };
         let Ok(answer) = client.append(request).await else {
             break;
@@ -268,7 +269,10 @@ fn no_acknowledgement_leaves_before_its_sync_returned() {
         for number in 0..appends {
             let event = deployment("https://ci.example.com/traced", &format!("event-{number}"));
             client
-                .append(AppendRequest { event: Some(event) })
+                .append(AppendRequest {
+                    event: Some(event),
+                    ..Default::default()
+                })
                 .await
                 .expect("recorded");
         }

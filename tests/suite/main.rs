@@ -30,3 +30,5 @@ mod readme;
 mod support;
 #[cfg(feature = "server")]
 mod wire;
+#[cfg(feature = "server")]
+mod witnesses;

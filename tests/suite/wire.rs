@@ -50,7 +50,10 @@ fn about(status: &Status, key: &str) -> String {
 }
 
 async fn append(client: &mut Client, event: proto::Event) -> Result<proto::AppendResponse, Status> {
-    let request = proto::AppendRequest { event: Some(event) };
+    let request = proto::AppendRequest {
+        event: Some(event),
+        ..Default::default()
+    };
     Ok(client.append(request).await?.into_inner())
 }
 

@@ -95,6 +95,7 @@ pub async fn unary(
                 client
                     .append(AppendRequest {
                         event: Some(deployment(&run, number)),
+                        ..Default::default()
                     })
                     .await?;
             }
@@ -141,7 +142,10 @@ pub async fn open_loop(
     while let Some(due) = due.recv().await {
         let (mut client, event) = (client.clone(), deployment(run, number));
         calls.spawn(async move {
-            let request = AppendRequest { event: Some(event) };
+            let request = AppendRequest {
+                event: Some(event),
+                ..Default::default()
+            };
             client.append(request).await?;
             Ok::<Duration, Status>(due.elapsed())
         });

@@ -83,6 +83,7 @@ impl Scene {
             let id = event.event_id.clone();
             let request = AppendRequest {
                 event: Some(event.clone()),
+                ..Default::default()
             };
             let answer = self
                 .client

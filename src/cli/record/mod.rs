@@ -58,6 +58,9 @@ struct Post<T: clap::Args> {
     event: event::EventArgs,
     #[command(flatten)]
     server: super::connect::ServerArgs,
+    /// What to wait for before answering
+    #[arg(long, value_enum, default_value_t = send::WaitFor::Durable, env = "EXHIBIT_WAIT", hide_env_values = true, help_heading = ABOUT)]
+    wait: send::WaitFor,
     #[command(flatten)]
     save: SaveArgs,
 }
@@ -126,6 +129,6 @@ impl<T: EvidenceArgs> Post<T> {
     fn run(self, output: &mut Output) -> Result<Exit, CliError> {
         let evidence = self.evidence.evidence()?;
         let event = self.event.event(evidence)?;
-        send::send(&self.server.server, event, &self.save, output)
+        send::send(&self.server.server, event, self.wait, &self.save, output)
     }
 }

@@ -25,7 +25,7 @@ use crate::{
     },
     service::{
         convert::{posted_to_proto, time_from_proto},
-        proto::{AppendRequest, AppendResponse},
+        proto::{AppendRequest, AppendResponse, Wait},
     },
 };
 
@@ -79,10 +79,20 @@ fn untrusted(source: ReceiptError) -> CliError {
     }
 }
 
+/// What to wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(in super::super) enum WaitFor {
+    /// The event is on the server's disk
+    Durable,
+    /// Besides, the ledger's witnesses have cosigned a checkpoint that covers it, and the receipt says so
+    Witnessed,
+}
+
 /// Sends an event, saves its receipt and prints where it stands.
 pub(super) fn send(
     server: &ServerUrl,
     event: PostedEvent,
+    wait: WaitFor,
     save: &SaveArgs,
     output: &mut Output,
 ) -> Result<Exit, CliError> {
@@ -90,6 +100,10 @@ pub(super) fn send(
     let (source, event_id) = (event.source.clone(), event.event_id.clone());
     let request = AppendRequest {
         event: Some(posted_to_proto(event)),
+        wait: match wait {
+            WaitFor::Durable => Wait::Durable.into(),
+            WaitFor::Witnessed => Wait::Witnessed.into(),
+        },
     };
     let mut session = Session::open(server)?;
     let answer = append(&mut session, &request)

@@ -13,6 +13,9 @@ pub(in crate::cli) const fn advice(kind: FindingKind) -> &'static str {
         Kind::CheckpointUntrusted => {
             "make sure of the key by another way than this pack; if it is right, somebody else signed this"
         }
+        Kind::CosignatureInvalid => {
+            "ask the witness itself for the checkpoint it cosigned, and find out who put this line there"
+        }
         Kind::OtherLedger => "check that you asked for the right ledger, and gave its key",
         Kind::CheckpointBehind => {
             "the entries beyond the checkpoint are not signed: ask for an export under the latest checkpoint"
@@ -53,8 +56,10 @@ pub(in crate::cli) const fn advice(kind: FindingKind) -> &'static str {
         Kind::ManifestMismatch
         | Kind::DerivedMismatch
         | Kind::ContainerDamaged
+        | Kind::CarriedAltered
         | Kind::UnexpectedFile
         | Kind::JournalDamaged
+        | Kind::CarriedAltered
         | Kind::JournalTorn => about_files(kind),
         Kind::ReceiptInvalid => {
             "this receipt proves nothing: get it again from the ledger, or from whoever recorded the event"
@@ -63,7 +68,8 @@ pub(in crate::cli) const fn advice(kind: FindingKind) -> &'static str {
             "history was rewritten since: keep both versions, and tell everyone who relies on this ledger"
         }
         Kind::RolledBack => {
-            "entries that existed are gone: keep what you have, and ask for the ledger as of your checkpoint or receipt"
+            "entries that existed are gone: keep what you have, and ask for the ledger as of your checkpoint or receipt; to \
+             look at an older pack on purpose, --no-pins"
         }
         Kind::KeyChanged => {
             "ask the operator, by another way than this, whether the key was changed and why; if so, give the new one with \

@@ -9,10 +9,10 @@ use super::{
     args, error::CliError, exit::Exit, output::Output, pins::OptionalPinArgs, progress::Progress,
 };
 use crate::{
-    ledger::{checkpoint::SignedCheckpoint, note::VerifierKey, receipt::Receipt},
+    ledger::{checkpoint::SignedCheckpoint, note::VerifierKey, policy::Policy, receipt::Receipt},
     pack::{
-        Report, Verdict, VerifyError, VerifyOptions, verify_data_directory, verify_pack,
-        verify_receipt,
+        Report, Verdict, VerifyError, VerifyOptions, judge_witnesses, verify_data_directory,
+        verify_pack, verify_receipt,
     },
 };
 
@@ -58,6 +58,9 @@ pub(super) struct Verify {
     /// A checkpoint that was kept: history must be its continuation; may be repeated
     #[arg(long = "checkpoint", value_name = "FILE", value_parser = args::path)]
     checkpoints: Vec<PathBuf>,
+    /// A witness policy (c2sp.org/tlog-policy): the checkpoint must carry the cosignatures that its quorum asks for
+    #[arg(long, value_name = "FILE", value_parser = args::path)]
+    policy: Option<PathBuf>,
     #[command(flatten)]
     pins: OptionalPinArgs,
 }
@@ -65,6 +68,7 @@ pub(super) struct Verify {
 impl Verify {
     pub(super) fn run(self, output: &mut Output) -> Result<Exit, CliError> {
         let mut options = self.kept()?;
+        let policy = self.policy()?;
         let pins = self.pins.read()?;
         let target = self.find()?;
         let mut trust = Trust::decide(self.vkey.clone(), pins, &target)?;
@@ -73,6 +77,9 @@ impl Verify {
             Some(named) => verify_against(&target, named, &trust, options)?,
             None => check(&target, trust.key(), &options)?,
         };
+        if let Some(policy) = &policy {
+            judge_witnesses(&mut report, policy);
+        }
         trust.explain(&mut report);
         trust.remember(&report)?;
         output.print(&Shown {
@@ -90,6 +97,24 @@ impl Verify {
                 format!("{first} and {file} are two things to verify"),
                 "verify one at a time; `receipt FILE` says that the file is a receipt",
             )),
+        }
+    }
+
+    fn policy(&self) -> Result<Option<Policy>, CliError> {
+        let Some(path) = &self.policy else {
+            return Ok(None);
+        };
+        let text = fs::read_to_string(path).map_err(CliError::read(path))?;
+        let policy: Policy = text.parse().map_err(|error| {
+            CliError::failed(format!("{} is not a witness policy", path.display())).because(error)
+        })?;
+        if policy.needs_witnesses() {
+            Ok(Some(policy))
+        } else {
+            Err(CliError::usage(
+                format!("{} asks for no witness: its quorum is none", path.display()),
+                "a policy that nothing can fail checks nothing; name a quorum, or leave --policy out",
+            ))
         }
     }
 

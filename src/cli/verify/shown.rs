@@ -87,6 +87,10 @@ impl Shown<'_> {
         if let Some(root) = &report.root {
             fields.push(("root", root.to_string()));
         }
+        for witness in &report.witnesses {
+            let seen = witness.seen_at.as_deref().unwrap_or("not seen");
+            fields.push(("witness", format!("{}: {seen}", witness.name)));
+        }
         fields.push(("key", report.key.clone()));
         fields.push(("trust", self.trust.words().to_owned()));
         fields

@@ -100,7 +100,7 @@ fn compare(
         let Some(earlier) = earlier else { continue };
         match continues(earlier, later, &nodes, what) {
             Ok(None) => report.checked.push(format!(
-                "that {what}, of {} entries, is the beginning of the later {}",
+                "that {what}, of size {}, is the beginning of the later one of {}",
                 earlier.size, later.size
             )),
             Ok(Some(finding)) => report.findings.push(finding),

@@ -15,8 +15,10 @@ mod outcome;
 mod pack;
 mod receipt;
 mod tree;
+mod witnesses;
 
 pub use against::verify_receipt_against;
+pub use witnesses::{WitnessSeen, judge_witnesses};
 
 use std::path::{Path, PathBuf};
 

@@ -121,6 +121,11 @@ pub(super) fn conclude(report: &mut Report) {
             sources.repeated
         ));
     }
+    reach_verdict(report);
+}
+
+/// The verdict that follows from findings and from what is missing.
+pub(super) fn reach_verdict(report: &mut Report) {
     report.verdict = if report.findings.total > 0 {
         Verdict::Altered
     } else if report.incomplete.is_empty() {
@@ -142,6 +147,7 @@ pub(super) fn empty_report(subject: Subject, key: &VerifierKey) -> Report {
         size: None,
         root: None,
         range: None,
+        witnesses: Vec::new(),
         findings: Findings::default(),
         incomplete: Vec::new(),
         counts: Counts::default(),

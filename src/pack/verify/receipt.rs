@@ -54,6 +54,7 @@ fn check(receipt: &Receipt, bytes: &[u8], key: &VerifierKey, report: &mut Report
         report.findings.push(problem);
         return;
     }
+    report.signed = Some(receipt.checkpoint.clone());
     report.counts.entries = 1;
     report.counts.payloads_absent = 1;
     report.counts.bytes = count(receipt.entry.len());

@@ -1,8 +1,9 @@
 //! The keys there are: for each its name, its parser, how it is shown, and what it is for.
 
-use std::{fmt, ops::RangeInclusive, time::Duration};
+use std::{fmt, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use super::{Config, HttpListen, LogFormat};
+use crate::service::cosigning::OnUnmet;
 
 /// One key.
 pub(super) struct Key {
@@ -30,9 +31,10 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// All of them, in the order they are shown.
-pub(super) static KEYS: [Key; 16] = [
+pub(super) static KEYS: [Key; 20] = [
     key!(
         "listen",
         "address and port to listen on",
@@ -128,6 +130,40 @@ pub(super) static KEYS: [Key; 16] = [
         show_duration
     ),
     key!(
+        "witness.policy",
+        "file with the policy whose witnesses cosign the checkpoints, or none",
+        witness.policy,
+        |text: &str| Ok::<_, String>((text != "none").then(|| PathBuf::from(text))),
+        |path: &Option<PathBuf>| path
+            .as_ref()
+            .map_or_else(|| "none".to_owned(), |path| path.display().to_string())
+    ),
+    key!(
+        "witness.interval",
+        "how long to rest between checkpoints that no append waits for",
+        witness.cosigning.interval,
+        |text| duration(text, Duration::from_millis(10)..=DAY),
+        show_duration
+    ),
+    key!(
+        "witness.timeout",
+        "how long witnesses may take to answer",
+        witness.cosigning.timeout,
+        |text| duration(text, Duration::from_millis(10)..=Duration::from_secs(300)),
+        show_duration
+    ),
+    key!(
+        "witness.on_unmet",
+        "where the policy is not met: publish the checkpoint all the same, or hold it back",
+        witness.cosigning.on_unmet,
+        |text| match text {
+            "publish" => Ok(OnUnmet::Publish),
+            "hold" => Ok(OnUnmet::Hold),
+            _ => Err(format!("{text:?} is neither publish nor hold")),
+        },
+        ToString::to_string
+    ),
+    key!(
         "journal.segment_bytes",
         "bytes after which the next segment file is begun",
         journal.segment_bytes,
@@ -168,6 +204,15 @@ impl fmt::Display for HttpListen {
             Self::Own(address) => address.fmt(f),
             Self::Off => f.write_str("off"),
         }
+    }
+}
+
+impl fmt::Display for OnUnmet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Publish => "publish",
+            Self::Hold => "hold",
+        })
     }
 }
 

@@ -21,7 +21,10 @@ use std::{
 use keys::{KEYS, Key};
 
 use crate::{
-    service::ledger::LedgerOptions,
+    service::{
+        cosigning::{CosigningOptions, OnUnmet},
+        ledger::LedgerOptions,
+    },
     store::journal::{JournalOptions, LEVEL_DEFAULT},
 };
 
@@ -37,6 +40,8 @@ pub struct Config {
     pub http: Http,
     /// What keeps one caller from taking all.
     pub limits: Limits,
+    /// Who cosigns the checkpoints.
+    pub witness: Witnesses,
     /// How the journal is written.
     pub journal: Journal,
     /// What the server logs.
@@ -84,6 +89,15 @@ pub enum HttpListen {
     Own(SocketAddr),
     /// Nowhere.
     Off,
+}
+
+/// Who cosigns the checkpoints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Witnesses {
+    /// The policy file; without one nobody cosigns.
+    pub policy: Option<PathBuf>,
+    /// How, and what to do when they don't.
+    pub cosigning: CosigningOptions,
 }
 
 /// How the journal is written.
@@ -202,6 +216,14 @@ impl Default for Config {
                 kept_bytes: 64 << 20,
             },
             limits: Limits::default(),
+            witness: Witnesses {
+                policy: None,
+                cosigning: CosigningOptions {
+                    interval: Duration::from_secs(1),
+                    timeout: Duration::from_secs(5),
+                    on_unmet: OnUnmet::Publish,
+                },
+            },
             journal: Journal {
                 segment_bytes: JournalOptions::default().segment_bytes,
                 compression_level: LEVEL_DEFAULT,

@@ -49,6 +49,11 @@ pub(super) enum Refused {
         /// How many entries there are.
         size: TreeSize,
     },
+    /// The witnesses have not seen a checkpoint yet.
+    #[error(
+        "no checkpoint has been witnessed yet; try again, or ask the ledger's operator about its witnesses"
+    )]
+    NotWitnessed,
     /// The index has stopped.
     #[error("the ledger has stopped; its operator has to restart it")]
     Stopped,
@@ -62,7 +67,7 @@ impl Refused {
         match self {
             Self::Unknown | Self::NotThere { .. } => StatusCode::NOT_FOUND,
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
-            Self::Stopped => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotWitnessed | Self::Stopped => StatusCode::SERVICE_UNAVAILABLE,
             Self::Damaged => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

@@ -92,7 +92,7 @@ impl Contents {
             Resource::Page => Some(Arc::clone(&self.page)),
             Resource::Key => Some(Arc::clone(&self.key)),
             Resource::Checkpoint => {
-                let note = published(&self.ledger).note().to_string().into_bytes();
+                let note = published(&self.ledger)?.note().to_string().into_bytes();
                 Some(Arc::new(Content::new(resource, encoding, note)))
             }
             Resource::Tile(_) | Resource::Entries(_) => self.kept.find(&(resource, encoding)),
@@ -122,7 +122,8 @@ impl Contents {
         let bytes = match resource {
             Resource::Tile(id) => self.tile(id)?,
             Resource::Entries(span) => self.entries(span)?,
-            Resource::Page | Resource::Key | Resource::Checkpoint => return Err(Refused::Unknown),
+            Resource::Checkpoint => return Err(Refused::NotWitnessed),
+            Resource::Page | Resource::Key => return Err(Refused::Unknown),
         };
         let (bytes, used) = encoding.apply(bytes);
         let content = Arc::new(Content::new(resource, used, bytes));
@@ -138,7 +139,7 @@ impl Contents {
     }
 
     fn entries(&self, span: Span) -> Result<Vec<u8>, Refused> {
-        let size = published(&self.ledger).checkpoint().size;
+        let size = self.ledger.checkpoint().checkpoint().size;
         let first = EntryIndex::new(span.first());
         let end = first.plus(u64::from(span.width));
         if end > size.next_index()

@@ -44,20 +44,9 @@ use self::{
 };
 use crate::{ledger::checkpoint::SignedCheckpoint, service::ledger::Ledger};
 
-pub use self::resource::MalformedPath;
-
-/// Says whether a path is one of the read API's, for the fuzz target and the property test.
-///
-/// # Errors
-/// When it begins as a tile's path does and is none.
-#[doc(hidden)]
-pub fn names_something(path: &str) -> Result<bool, MalformedPath> {
-    Ok(Resource::of_path(path)?.is_some())
-}
-
-/// The checkpoint that is shown to the world. What it covers is durable.
-pub fn published(ledger: &Ledger) -> Arc<SignedCheckpoint> {
-    ledger.checkpoint()
+/// The checkpoint that is shown to the world, unless witnesses are to see it first. What it covers is durable.
+pub fn published(ledger: &Ledger) -> Option<Arc<SignedCheckpoint>> {
+    ledger.published()
 }
 
 /// Serves one ledger's checkpoint, tiles and entry bundles. Clones share what is kept ready.

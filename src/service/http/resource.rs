@@ -23,7 +23,7 @@ pub(super) enum Resource {
     "{0:?} is not the path of a tile; tiles are at /tile/<L>/<N>[.p/<W>] and entries at /tile/entries/<N>[.p/<W>], \
      <N> in groups of three digits such as x001/x234/067, <L> from 0 to 63, <W> from 1 to 255"
 )]
-pub struct MalformedPath(String);
+pub(super) struct MalformedPath(String);
 
 /// Characters of a path that are worth repeating.
 const SHOWN_CHARS_MAX: usize = 80;
@@ -49,7 +49,28 @@ impl Resource {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_read_is_written_again_as_the_same_path(path in "/(tile/)?(entries/|[0-9]{1,2}/)?[x0-9/.p]{0,24}") {
+            match Resource::of_path(&path) {
+                Ok(Some(Resource::Tile(id))) => prop_assert_eq!(format!("/{id}"), path),
+                Ok(Some(Resource::Entries(span))) => prop_assert_eq!(format!("/{}", span.entries_path()), path),
+                Ok(Some(Resource::Page)) => prop_assert_eq!(path, "/"),
+                Ok(Some(_)) => prop_assert!(false, "{}", path),
+                Ok(None) => prop_assert!(!path.starts_with("/tile/")),
+                Err(_) => prop_assert!(path.starts_with("/tile/")),
+            }
+        }
+
+        #[test]
+        fn no_text_is_too_much(path in any::<String>()) {
+            let _ = Resource::of_path(&path);
+        }
+    }
 
     #[test]
     fn a_path_has_one_spelling() {

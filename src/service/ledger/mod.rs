@@ -42,6 +42,7 @@ mod in_flight;
 mod indexer;
 mod options;
 mod progress;
+mod published;
 mod queue;
 mod reads;
 mod recovery;
@@ -67,6 +68,7 @@ use self::{
     in_flight::InFlight,
     indexer::Indexer,
     progress::Progress,
+    published::Published,
     queue::{Queue, Room, Submission},
     recovery::{Place, Recovered},
     sealed::Sealed,
@@ -116,6 +118,8 @@ struct Shared {
     index: Arc<Index>,
     /// The latest committed checkpoint. Written by the committer alone; a pointer is swapped under the lock.
     checkpoint: RwLock<Arc<SignedCheckpoint>>,
+    /// The checkpoint that is shown to the world.
+    published: RwLock<Published>,
     /// Its size, to be watched; set after it.
     committed: watch::Sender<TreeSize>,
     /// How many entries the index has.
@@ -249,6 +253,7 @@ impl Ledger {
             reader: recovered.journal.reader(),
             index: recovered.index,
             checkpoint: RwLock::new(Arc::new(recovered.checkpoint)),
+            published: RwLock::default(),
             committed: watch::Sender::new(size),
             indexed: Progress::new(size.value()),
             rounds_done: Progress::new(0),

@@ -3,7 +3,7 @@
 //! Everything here is committed, and everything blocks: on the disk, and where the index is asked, until the index
 //! has what was committed when the question came. Call it from a thread that may block.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use super::{Ledger, Shared, stop::StopReason, stored::OpenBatch};
 use crate::{
@@ -114,13 +114,28 @@ impl Ledger {
         Ok(selected)
     }
 
-    /// Makes a receipt for an entry, against the latest checkpoint.
+    /// Makes a receipt for an entry, against the published checkpoint, or the latest one where that does not cover the
+    /// entry yet.
     ///
     /// # Errors
     /// When there is no such entry, or it can't be read.
     pub fn receipt(&self, index: EntryIndex) -> Result<Receipt, ReadError> {
+        let covers =
+            |published: &Arc<SignedCheckpoint>| published.checkpoint().size.contains(index);
+        let checkpoint = self.published().filter(covers);
+        self.receipt_under(index, &checkpoint.unwrap_or_else(|| self.checkpoint()))
+    }
+
+    /// Makes a receipt for an entry, against a checkpoint of this ledger.
+    ///
+    /// # Errors
+    /// When the checkpoint does not cover the entry, or it can't be read.
+    pub fn receipt_under(
+        &self,
+        index: EntryIndex,
+        checkpoint: &SignedCheckpoint,
+    ) -> Result<Receipt, ReadError> {
         let shared = self.shared();
-        let checkpoint = self.checkpoint();
         let size = checkpoint.checkpoint().size;
         let none = || ReadError::NoSuchEntry { index, size };
         if !size.contains(index) {
@@ -133,7 +148,7 @@ impl Ledger {
             entry,
             index,
             proof,
-            checkpoint: SignedCheckpoint::clone(&checkpoint),
+            checkpoint: checkpoint.clone(),
         })
     }
 

@@ -67,6 +67,10 @@ reasons! {
     EntryNotFound = "ENTRY_NOT_FOUND", NotFound;
     /// The index or size is beyond the end of the ledger.
     BeyondTheEnd = "BEYOND_THE_END", OutOfRange;
+    /// The witnesses have not cosigned in time.
+    NotWitnessed = "NOT_WITNESSED", Unavailable;
+    /// The server has no witnesses to wait for.
+    NoWitnesses = "NO_WITNESSES", FailedPrecondition;
     /// The client left its answers untaken for too long.
     AnswersNotTaken = "ANSWERS_NOT_TAKEN", Aborted;
     /// What is stored can't be read back as it was written.

@@ -17,7 +17,10 @@ use super::{
     read::{filter, range},
 };
 use crate::{
-    ledger::{payload::PART_NAME_BYTES_MAX, position::EntryIndex, tile::TileId},
+    ledger::{
+        checkpoint::SignedCheckpoint, payload::PART_NAME_BYTES_MAX, position::EntryIndex,
+        tile::TileId,
+    },
     pack::{Block, PackError, PackRequest, PackSource, SourceError, write_pack},
     service::{ledger::Ledger, proto},
 };
@@ -29,17 +32,17 @@ const WITHHELD_MAX: usize = 64;
 
 pub(super) fn export_pack(
     ledger: Ledger,
+    checkpoint: &SignedCheckpoint,
     request: proto::ExportPackRequest,
     patience: Duration,
 ) -> Result<Pages<proto::ExportPackResponse>, Status> {
-    let checkpoint = ledger.checkpoint();
     let (start, end) = range(request.start, request.end, checkpoint.checkpoint().size)?;
     if start == end {
         return Err(invalid_field("end", "leaves no entry to export"));
     }
     check_withheld(&request.withhold_parts)?;
     let request = PackRequest {
-        checkpoint: checkpoint.as_ref().clone(),
+        checkpoint: checkpoint.clone(),
         key: ledger.verifier().clone(),
         start,
         end: Some(end),

@@ -23,8 +23,9 @@ mod read;
 pub mod server;
 mod service;
 mod sink;
+mod witnessed;
 
 #[doc(hidden)]
 pub use baseline::serve_baseline;
 pub use ledger_sink::PRODUCER;
-pub use server::{Listeners, ServeError, serve};
+pub use server::{Listeners, ServeError, serve, serve_cosigned};

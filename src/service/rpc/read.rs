@@ -9,6 +9,7 @@ use super::{
     },
     listing::{Listing, Wanted},
     pages::{PageSender, Pages, pages},
+    witnessed::published,
 };
 use crate::{
     ledger::{
@@ -64,10 +65,10 @@ pub(super) async fn get_receipt(
     .await
 }
 
-pub(super) fn get_checkpoint(ledger: &Ledger) -> proto::GetCheckpointResponse {
-    proto::GetCheckpointResponse {
-        checkpoint: ledger.checkpoint().note().to_string(),
-    }
+pub(super) fn get_checkpoint(ledger: &Ledger) -> Result<proto::GetCheckpointResponse, Status> {
+    Ok(proto::GetCheckpointResponse {
+        checkpoint: published(ledger)?.note().to_string(),
+    })
 }
 
 pub(super) async fn get_consistency_proof(

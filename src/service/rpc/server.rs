@@ -5,7 +5,7 @@
 //! over, what connections are left are cut; last, the ledger commits what is queued and gives its lock back. So an
 //! acknowledged event is in the ledger whatever happens in between.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +18,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use super::{connection::connections, explain::Explained, service::LedgerService};
 use crate::service::{
     config::{Config, HttpListen, Limits},
+    cosigning::Cosigning,
     http::HttpService,
     ledger::Ledger,
     proto::{FILE_DESCRIPTOR_SET, ledger_server},
@@ -72,6 +73,20 @@ pub async fn serve(
     listeners: impl Into<Listeners>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
+    serve_cosigned(ledger, config, listeners, None, shutdown).await
+}
+
+/// As [`serve`], with witnesses that cosign the checkpoints.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_cosigned(
+    ledger: Ledger,
+    config: &Config,
+    listeners: impl Into<Listeners>,
+    cosigning: Option<Arc<Cosigning>>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
     let Listeners { grpc, http } = listeners.into();
     let address = grpc.local_addr()?;
     if !address.ip().is_loopback() {
@@ -82,16 +97,15 @@ pub async fn serve(
     }
     tracing::info!(%address, origin = %ledger.origin(), size = %ledger.checkpoint().checkpoint().size, "serving");
     let stopping = CancellationToken::new();
-    let service = LedgerService::new(ledger.clone(), config.limits, stopping.clone());
+    let submitting = cosigning
+        .clone()
+        .map(|cosigning| tokio::spawn(cosigning.run(stopping.clone())));
+    let service = LedgerService::new(ledger.clone(), config.limits, cosigning, stopping.clone());
     let reading = HttpService::new(ledger.clone(), config.http.kept_bytes);
     if let Some(http) = http {
         tracing::info!(address = %http.local_addr()?, "serving tiles over HTTP");
-        tokio::spawn(serve_reading(
-            reading.clone(),
-            config.limits,
-            http,
-            stopping.clone(),
-        ));
+        let router = reading.clone().beside(Default::default());
+        tokio::spawn(serve_http(router, config.limits, http, stopping.clone()));
     }
     let shared = (config.http.listen == HttpListen::Same).then_some(reading);
     let health = HealthReporter::new();
@@ -109,6 +123,9 @@ pub async fn serve(
         served = run => served,
         never = watch => never,
     };
+    if let Some(submitting) = submitting {
+        submitting.abort();
+    }
     ledger.shutdown().await;
     match &served {
         Ok(()) => {
@@ -192,21 +209,19 @@ fn transport(limits: Limits) -> Server {
         .http2_keepalive_timeout(Some(limits.keepalive_timeout))
 }
 
-/// Serves the read API on a listener of its own, until the ledger's server stops. What is being sent then is sent to
-/// its end within the grace period, as everywhere.
-async fn serve_reading(
-    reading: HttpService,
+/// Serves plain HTTP until told to stop: connections counted, headers bounded, cut off after the grace period.
+pub(crate) async fn serve_http(
+    router: axum::Router,
     limits: Limits,
     listener: TcpListener,
     stopping: CancellationToken,
 ) {
     let cut = CancellationToken::new();
     let incoming = connections(listener, limits.connections_max, cut.clone());
-    let routes = Routes::from(reading.beside(Default::default()));
     let told = stopping.clone().cancelled_owned();
     let served = transport(limits)
         .accept_http1(true)
-        .add_routes(routes.prepare())
+        .add_routes(Routes::from(router).prepare())
         .serve_with_incoming_shutdown(incoming, told);
     let cutting = async {
         stopping.cancelled().await;
@@ -216,7 +231,7 @@ async fn serve_reading(
     };
     tokio::select! {
         served = served => if let Err(error) = served {
-            tracing::error!(%error, "reading over HTTP has ended; gRPC goes on");
+            tracing::error!(%error, "serving HTTP has ended");
         },
         () = cutting => {}
     }

@@ -1,5 +1,7 @@
 //! The service `exhibit.v1.Ledger`: each call to where it is answered.
 
+use std::sync::Arc;
+
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -10,9 +12,11 @@ use super::{
     ledger_sink::LedgerSink,
     pages::Pages,
     read,
+    witnessed::{newest, witnessed, witnesses_for},
 };
 use crate::service::{
     config::Limits,
+    cosigning::Cosigning,
     ledger::Ledger,
     proto::{self, ledger_server},
 };
@@ -21,15 +25,22 @@ use crate::service::{
 pub(super) struct LedgerService {
     ledger: Ledger,
     limits: Limits,
+    cosigning: Option<Arc<Cosigning>>,
     /// Says that the server is being shut down: streams end then.
     stopping: CancellationToken,
 }
 
 impl LedgerService {
-    pub(super) fn new(ledger: Ledger, limits: Limits, stopping: CancellationToken) -> Self {
+    pub(super) fn new(
+        ledger: Ledger,
+        limits: Limits,
+        cosigning: Option<Arc<Cosigning>>,
+        stopping: CancellationToken,
+    ) -> Self {
         Self {
             ledger,
             limits,
+            cosigning,
             stopping,
         }
     }
@@ -57,8 +68,13 @@ impl ledger_server::Ledger for LedgerService {
         &self,
         request: Request<proto::AppendRequest>,
     ) -> Answer<proto::AppendResponse> {
+        let request = request.into_inner();
+        let witnesses = witnesses_for(request.wait, self.cosigning.as_deref())?;
         let sink = LedgerSink(self.ledger.clone());
-        let answer = append(&sink, request.into_inner()).await?;
+        let mut answer = append(&sink, request).await?;
+        if let Some(witnesses) = witnesses {
+            witnessed(&self.ledger, witnesses, &mut answer).await?;
+        }
         Ok(Response::new(answer))
     }
 
@@ -104,7 +120,7 @@ impl ledger_server::Ledger for LedgerService {
         &self,
         _: Request<proto::GetCheckpointRequest>,
     ) -> Answer<proto::GetCheckpointResponse> {
-        Ok(Response::new(read::get_checkpoint(&self.ledger)))
+        Ok(Response::new(read::get_checkpoint(&self.ledger)?))
     }
 
     async fn get_receipt(
@@ -129,7 +145,9 @@ impl ledger_server::Ledger for LedgerService {
     ) -> Answer<Self::ExportPackStream> {
         self.check_open()?;
         let patience = self.limits.answer_timeout;
-        let pack = export::export_pack(self.ledger.clone(), request.into_inner(), patience)?;
+        let checkpoint = newest(&self.ledger, self.cosigning.as_deref()).await;
+        let ledger = self.ledger.clone();
+        let pack = export::export_pack(ledger, &checkpoint, request.into_inner(), patience)?;
         Ok(Response::new(pack))
     }
 }

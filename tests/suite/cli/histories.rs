@@ -85,6 +85,7 @@ pub(super) fn record_at(url: &str, ids: &[&str]) {
         for id in ids {
             let request = proto::AppendRequest {
                 event: Some(event("ci:a", id)),
+                ..Default::default()
             };
             client.append(request).await.unwrap();
         }

@@ -169,7 +169,7 @@ fn a_kept_receipt_is_checked_against_any_later_state() {
     };
     let proven = [
         "entry 2 stands in the later tree",
-        "is the beginning of the later 263",
+        "is the beginning of the later one of 263",
     ];
     for later in [whole.as_str(), &all.text("unpacked"), &server.url()] {
         against(later).is(0, &["VERIFIED"]).is(0, &proven);

@@ -73,7 +73,7 @@ async fn the_same_event_again_gets_the_same_receipt_to_the_byte_and_other_conten
 async fn what_is_missing_empty_or_too_long_is_named() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
-    let missing = client.append(proto::AppendRequest { event: None }).await;
+    let missing = client.append(proto::AppendRequest::default()).await;
     assert_eq!(fields(&missing.unwrap_err()), ["event"]);
     let long = "x".repeat(1025);
     for (wrong, named) in [

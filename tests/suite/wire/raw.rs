@@ -67,7 +67,11 @@ async fn append_bytes(
 }
 
 fn request(event: proto::Event) -> Vec<u8> {
-    proto::AppendRequest { event: Some(event) }.encode_to_vec()
+    proto::AppendRequest {
+        event: Some(event),
+        ..Default::default()
+    }
+    .encode_to_vec()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
