@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 
-use crate::ledger::{
-    filter::Filter,
-    note::{KeyName, VerifierKey},
-    position::{EntryIndex, UnixNanos},
+use crate::{
+    ledger::{
+        filter::Filter,
+        note::{KeyName, VerifierKey},
+        position::{EntryIndex, UnixNanos},
+    },
+    pack::report::IndexRange,
 };
 
 /// Reads text that must not be empty.
@@ -29,6 +32,18 @@ pub(super) fn index(value: &str) -> Result<EntryIndex, String> {
         .map_err(|_| "an entry index is a number from 0".to_owned())
 }
 
+/// Reads a range of entries: `A..B`, without B.
+pub(super) fn range(value: &str) -> Result<IndexRange, String> {
+    let read = |text: &str| text.parse().ok().map(EntryIndex::new);
+    let range = value.split_once("..").and_then(|(start, end)| {
+        let (start, end) = (read(start)?, read(end)?);
+        (start < end).then_some(IndexRange { start, end })
+    });
+    range.ok_or_else(|| {
+        "write it as 0..256: the first entry, two dots, and the entry after the last one".to_owned()
+    })
+}
+
 /// Reads a ledger's name.
 pub(super) fn origin(value: &str) -> Result<KeyName, String> {
     value
@@ -44,7 +59,14 @@ pub(super) fn time(value: &str) -> Result<UnixNanos, String> {
     })?;
     u64::try_from(time.as_nanosecond())
         .map(UnixNanos::new)
-        .map_err(|_| "it lies before 1970".to_owned())
+        .map_err(|_| {
+            if time < jiff::Timestamp::UNIX_EPOCH {
+                "it lies before 1970".to_owned()
+            } else {
+                "it lies too far in the future: the ledger counts nanoseconds, up to the year 2554"
+                    .to_owned()
+            }
+        })
 }
 
 /// Reads a verifier key: the key itself, or `@` and the file it stands in.

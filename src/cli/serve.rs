@@ -1,6 +1,7 @@
 //! `exhibit serve`: the server.
 
 use std::{
+    error::Error,
     io::{self, IsTerminal, stderr},
     net::SocketAddr,
     path::PathBuf,
@@ -150,14 +151,33 @@ fn open(directory: &DataDirectory, config: &Config) -> Result<Ledger, CliError> 
         ..LedgerOptions::default()
     };
     let (ledger, opened) = Ledger::open(directory, options).map_err(|error| {
-        CliError::failed(format!(
-            "can't open the ledger in {}",
-            directory.path().display()
-        ))
-        .because(error)
+        let help = way_out(&error);
+        let what = format!("can't open the ledger in {}", directory.path().display());
+        let told = CliError::failed(what).because(error);
+        match help {
+            Some(help) => told.with_help(help),
+            None => told,
+        }
     })?;
     tell_opened(&opened);
     Ok(ledger)
+}
+
+/// What to do about a disk that the ledger can't be opened on, where that can be told.
+fn way_out(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    let Some(cause) = error.downcast_ref::<io::Error>() else {
+        return way_out(error.source()?);
+    };
+    match cause.kind() {
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => Some(
+            "a server writes to its data directory: make it writable for this user; \
+             `exhibit verify`, `list` and `export --dir` read it as it is",
+        ),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Some("make room on the disk and start again; what was acknowledged is there")
+        }
+        _ => None,
+    }
 }
 
 /// Logs what opening found, as far as it is worth a line.

@@ -88,7 +88,7 @@ kinds! {
     CarriedAltered = "carried_altered", "a program that the pack carries was changed";
     /// A segment of the journal is damaged.
     JournalDamaged = "journal_damaged", "the journal is damaged";
-    /// The journal ends within a batch.
+    /// The journal ends within a batch, and holds less than was published.
     JournalTorn = "journal_torn", "the journal ends within a batch";
     /// A receipt's proof does not hold.
     ReceiptInvalid = "receipt_invalid", "the receipt proves nothing";

@@ -135,10 +135,10 @@ impl FromStr for Span {
                 .split('/')
                 .map(|group| group.trim_start_matches('x'))
                 .collect();
-            let span = Self {
-                number: digits.parse().ok()?,
-                width,
-            };
+            let number: u64 = digits.parse().ok()?;
+            // The indexes of its slots fit 64 bits.
+            number.checked_mul(TILE_WIDTH)?;
+            let span = Self { number, width };
             // Every number has one spelling: what does not print the same was not it.
             (span.to_string() == text).then_some(span)
         };

@@ -3,7 +3,7 @@
 //! For auditors: [`threats`] says what a verified ledger proves and what not. For people who write another reader or
 //! verifier: [`formats`], [`pack_format`] and [`journal_format`] specify every byte. For producers of evidence:
 //! [`events`], [`errors`] and [`cli`]. For tile readers: [`http`]. For
-//! those who watch somebody else's ledger: [`monitor`]. For those who change the program: [`architecture`] and [`decisions`].
+//! those who watch somebody else's ledger: [`monitor`] and [`witnesses`]. For those who change the program: [`architecture`] and [`decisions`].
 
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}
@@ -27,3 +27,5 @@ pub mod monitor {}
 pub mod pack_format {}
 #[doc = include_str!("threats.md")]
 pub mod threats {}
+#[doc = include_str!("witnesses.md")]
+pub mod witnesses {}

@@ -27,6 +27,14 @@ pub(super) const END_BYTES: u64 = 22;
 /// Bytes of the ZIP64 end record and its locator.
 pub(super) const END_64_BYTES: u64 = 56 + 20;
 
+/// An empty stored block, from a byte boundary on.
+const EMPTY_BLOCK: [u8; 5] = [0, 0, 0, 0xff, 0xff];
+/// What every run ends with: the end of the empty stored block that a flush writes, and another such block. Readers may
+/// look for it to find the runs of a file; to inflate them one after the other nobody needs to know of it.
+pub(super) const END_OF_RUN: [u8; 9] = [0, 0, 0xff, 0xff, 0, 0, 0, 0xff, 0xff];
+/// The empty last block of a deflated file.
+pub(super) const LAST_BLOCK: [u8; 2] = [0x03, 0x00];
+
 /// How a member's bytes are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Method {
@@ -208,7 +216,7 @@ impl Packed {
             method: Method::Deflated,
             crc: crc32fast::hash(content),
             length: count(content.len()),
-            bytes: deflate(content, FlushCompress::Finish)?,
+            bytes: [Run::of(content)?.bytes.as_slice(), &LAST_BLOCK].concat(),
         })
     }
 }
@@ -221,15 +229,22 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Deflates a run. It ends on a byte boundary and refers to nothing before it.
+    /// Deflates a run. It refers to nothing before it and ends on a byte boundary, with [`END_OF_RUN`].
     pub(super) fn of(content: &[u8]) -> io::Result<Self> {
         let mut crc = crc32fast::Hasher::new();
         crc.update(content);
+        let mut bytes = deflate(content, FlushCompress::Sync)?;
+        bytes.extend_from_slice(&EMPTY_BLOCK);
         Ok(Self {
             crc,
             length: count(content.len()),
-            bytes: deflate(content, FlushCompress::Sync)?,
+            bytes,
         })
+    }
+
+    #[cfg(test)]
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
     }
 }
 
@@ -240,9 +255,6 @@ pub(super) struct Spool {
     length: u64,
     packed: u64,
 }
-
-/// The empty last block of a deflated file.
-const LAST_BLOCK: [u8; 2] = [0x03, 0x00];
 
 impl Spool {
     pub(super) fn new() -> io::Result<Self> {

@@ -29,7 +29,7 @@ pub mod write;
 pub use report::{Report, Verdict};
 pub use source::{Block, PackSource, SourceError};
 pub use verify::{
-    Remembered, VerifyError, VerifyOptions, WitnessSeen, judge_witnesses, verify_data_directory,
-    verify_log, verify_pack, verify_receipt, verify_receipt_against,
+    Expected, Remembered, VerifyError, VerifyOptions, WitnessSeen, judge_witnesses,
+    verify_data_directory, verify_log, verify_pack, verify_receipt, verify_receipt_against,
 };
 pub use write::{PackError, PackRequest, Summary, write_pack};

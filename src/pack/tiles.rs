@@ -45,9 +45,11 @@ pub(super) fn holds_tile(id: TileId, bundles: &Range<u64>, size: TreeSize) -> bo
 pub(super) fn other_tiles(bundles: Range<u64>, size: TreeSize) -> impl Iterator<Item = TileId> {
     (0..TILE_HEIGHT).flat_map(move |level| {
         let total = slots(level, size);
-        let last = total.div_ceil(TILE_WIDTH).checked_sub(1);
+        let tiles = total.div_ceil(TILE_WIDTH);
+        let last = tiles.checked_sub(1);
+        // A file's name can claim any bundle: what lies beyond the tree is not gone through.
         let (first, end) = match over(level, &bundles) {
-            Some((first, over)) if level > 0 => (first, over.saturating_add(1)),
+            Some((first, over)) if level > 0 => (first, over.saturating_add(1).min(tiles)),
             _ => (0, 0),
         };
         let bundles = bundles.clone();

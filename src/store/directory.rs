@@ -8,6 +8,7 @@
 //! | `log.vkey` | its public half; its name is the origin | yes |
 //! | `journal/` | the truth, see [`crate::store::journal`] | as far as it verifies |
 //! | `checkpoint` | the last checkpoint that was published | as far as it verifies |
+//! | `witnessed` | the last checkpoint that the witnesses of a policy cosigned | as far as it verifies |
 //! | `index/` | derived from the journal; may be deleted while nothing runs | no |
 
 use std::{

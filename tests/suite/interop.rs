@@ -10,7 +10,10 @@ use std::{
     sync::OnceLock,
 };
 
-use crate::process::run_ok;
+use crate::{
+    process::{exhibit, init, run, run_ok},
+    witnesses::{Running as Serving, make_witness, serve_witness},
+};
 
 /// The programs of others, built once; or why they are not here.
 fn programs() -> Option<&'static Path> {
@@ -229,4 +232,203 @@ fn receipts_hold_with_the_go_tools() {
         assert!(!interop(programs, &["proof", &vkey, path]).status.success());
     }
     assert!(receipts > 0, "the story keeps receipts");
+}
+
+fn text(path: &Path) -> String {
+    path.to_str().unwrap().to_owned()
+}
+
+/// A ledger whose checkpoints this witness must cosign, and what it says to an event that waits for that.
+fn cosigned_by(home: &Path, ledger: &Path, witness: &str) -> PathBuf {
+    let policy = home.join("policy");
+    fs::write(&policy, format!("witness w {witness}\nquorum w\n")).unwrap();
+    let setting = format!("witness.policy={}", text(&policy));
+    let server = Serving::start(&["serve", "--dir", &text(ledger), "--set", &setting]);
+    let receipt = home.join("kept.tlog-proof");
+    for id in ["one", "two", "three"] {
+        let answer = run(&[
+            "record",
+            "change",
+            "--server",
+            &server.url,
+            "--source",
+            "https://ci.example.com/a",
+            "--event-id",
+            id,
+            "--change-id",
+            "CHG-1",
+            "--class",
+            "normal",
+            "--title",
+            "A change",
+            "--author",
+            "github:ada",
+            "--wait",
+            "witnessed",
+            "--receipt",
+            &text(&receipt),
+            "--force",
+        ]);
+        assert!(answer.status.success(), "{}", said(&answer));
+    }
+    let vkey = format!("@{}", text(&ledger.join("log.vkey")));
+    let verified = run(&[
+        "verify",
+        &text(&receipt),
+        "--vkey",
+        &vkey,
+        "--policy",
+        &text(&policy),
+    ]);
+    assert!(verified.status.success(), "{}", said(&verified));
+    receipt
+}
+
+/// A secret key for a cosigner, as Go's tools write it, and its verifier key.
+fn cosigner(home: &Path, name: &str) -> (PathBuf, String) {
+    let (directory, key) = make_witness(
+        home,
+        name,
+        "example.com/unused+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k",
+        "ed25519",
+    );
+    (directory.join("witness.key"), key)
+}
+
+#[test]
+fn the_witness_of_transparency_dev_cosigns_a_ledger() {
+    let Some(programs) = programs() else { return };
+    let home = tempfile::tempdir().unwrap();
+    let ledger = init(home.path(), "ledger.example.com/interop");
+    let (secret, key) = cosigner(home.path(), "go");
+    let mut command = Command::new(programs.join("interop"));
+    command.args(["witness", &text(&secret), &text(&ledger.join("log.vkey"))]);
+    let (_witness, rest) = start(&mut command, "http://");
+    let receipt = cosigned_by(home.path(), &ledger, &format!("{key} http://{rest}"));
+    // And their own note package reads ledger and cosigner together.
+    let keys = home.path().join("keys");
+    let own = fs::read_to_string(ledger.join("log.vkey")).unwrap();
+    fs::write(&keys, format!("{own}{key}\n")).unwrap();
+    let kept = fs::read_to_string(&receipt).unwrap();
+    let checkpoint = home.path().join("checkpoint");
+    fs::write(&checkpoint, kept.split_once("\n\n").unwrap().1).unwrap();
+    let opened = agrees(programs, &["note", &text(&keys), &text(&checkpoint)]);
+    assert!(
+        opened.contains("signed by go.example.org/witness"),
+        "{opened}"
+    );
+}
+
+#[test]
+fn litewitness_cosigns_a_ledger() {
+    let Some(programs) = programs() else { return };
+    let home = tempfile::tempdir().unwrap();
+    let ledger = init(home.path(), "ledger.example.com/interop");
+    let (secret, key) = cosigner(home.path(), "lite");
+    let (socket, database) = (home.path().join("agent"), home.path().join("lite.db"));
+    let mut agent = Command::new(programs.join("interop"));
+    agent.args(["agent", &text(&secret), &text(&socket)]);
+    let (_agent, fingerprint) = start(&mut agent, "SHA256:");
+    // It takes no free port by itself.
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let mut lite = Command::new(programs.join("litewitness"));
+    lite.args(["-name", "lite.example.org/witness", "-db", &text(&database)]);
+    lite.args([
+        "-ssh-agent",
+        &text(&socket),
+        "-key",
+        &format!("SHA256:{fingerprint}"),
+    ]);
+    lite.args(["-listen", &port.to_string()])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let _lite = Running(lite.spawn().unwrap());
+    let started = std::time::Instant::now();
+    while std::net::TcpStream::connect(port).is_err() {
+        assert!(
+            started.elapsed().as_secs() < 60,
+            "litewitness does not listen"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    agrees(
+        programs,
+        &["admit", &text(&database), &text(&ledger.join("log.vkey"))],
+    );
+    cosigned_by(home.path(), &ledger, &format!("{key} http://{port}"));
+}
+
+#[test]
+fn our_witness_cosigns_a_tessera_log() {
+    let Some(programs) = programs() else { return };
+    let home = tempfile::tempdir().unwrap();
+    // The ledger's key file is a note key as Go's tools have it.
+    let ledger = init(home.path(), "log.example.com/tessera");
+    let log = format!("@{}", text(&ledger.join("log.vkey")));
+    let (directory, key) = make_witness(home.path(), "ours", &log, "ed25519");
+    let witness = serve_witness(&directory);
+    let policy = home.path().join("policy");
+    let own = fs::read_to_string(ledger.join("log.vkey")).unwrap();
+    fs::write(
+        &policy,
+        format!(
+            "log {}\nwitness w {key} {}\nquorum w\n",
+            own.trim(),
+            witness.url
+        ),
+    )
+    .unwrap();
+    let (storage, entries) = (home.path().join("storage"), home.path().join("entries"));
+    fs::create_dir(&entries).unwrap();
+    for round in 0..2 {
+        fs::write(entries.join(round.to_string()), format!("entry {round}")).unwrap();
+        let mut tessera = Command::new(programs.join("posix-oneshot"));
+        tessera.args([
+            "--storage_dir",
+            &text(&storage),
+            "--entries",
+            &format!("{}/{round}", text(&entries)),
+        ]);
+        tessera.args([
+            "--private_key",
+            &text(&ledger.join("log.key")),
+            "--witness_policy_file",
+            &text(&policy),
+        ]);
+        let output = tessera.output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        let cosigned = fs::read_to_string(storage.join("checkpoint")).unwrap();
+        assert_eq!(
+            cosigned.lines().nth(1),
+            Some((round + 1).to_string().as_str())
+        );
+        assert!(
+            cosigned.contains("— ours.example.org/witness "),
+            "{cosigned}"
+        );
+    }
+}
+
+#[test]
+fn a_running_ledger_is_a_log_that_others_read() {
+    let Some(programs) = programs() else { return };
+    let story = Story::tell();
+    let server = Serving::start(&["serve", "--dir", &story.text("ledger")]);
+    let size = size_of(&story.unpacked().join("checkpoint"));
+    let mut command = exhibit();
+    let now = command
+        .args(["checkpoint", "--server", &server.url])
+        .output()
+        .unwrap();
+    let now: u64 = String::from_utf8_lossy(&now.stdout)
+        .lines()
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!(now >= size);
+    log_holds(programs, &server.url, &story.text("log.vkey"), now);
 }

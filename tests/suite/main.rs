@@ -21,6 +21,8 @@ mod cli;
 #[cfg(feature = "server")]
 mod crash;
 #[cfg(feature = "server")]
+mod full_disk;
+#[cfg(feature = "server")]
 mod interop;
 #[cfg(feature = "server")]
 mod process;

@@ -59,7 +59,6 @@ pub(in crate::cli) const fn advice(kind: FindingKind) -> &'static str {
         | Kind::CarriedAltered
         | Kind::UnexpectedFile
         | Kind::JournalDamaged
-        | Kind::CarriedAltered
         | Kind::JournalTorn => about_files(kind),
         Kind::ReceiptInvalid => {
             "this receipt proves nothing: get it again from the ledger, or from whoever recorded the event"
@@ -103,7 +102,8 @@ const fn about_files(kind: FindingKind) -> &'static str {
             "stop the server, keep a copy of the data directory, and restore the journal from a backup"
         }
         Kind::JournalTorn => {
-            "a write was cut off, such as by a power cut: the server cuts the rest off at its next start"
+            "entries that the ledger had published were cut off: the server will refuse to start; restore the journal from a \
+             backup, and find out whether disk or hand cut it"
         }
         _ => "",
     }

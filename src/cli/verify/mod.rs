@@ -11,8 +11,8 @@ use super::{
 use crate::{
     ledger::{checkpoint::SignedCheckpoint, note::VerifierKey, policy::Policy, receipt::Receipt},
     pack::{
-        Report, Verdict, VerifyError, VerifyOptions, judge_witnesses, verify_data_directory,
-        verify_pack, verify_receipt,
+        Expected, Report, Verdict, VerifyError, VerifyOptions, judge_witnesses, report::IndexRange,
+        verify_data_directory, verify_pack, verify_receipt,
     },
 };
 
@@ -58,6 +58,12 @@ pub(super) struct Verify {
     /// A checkpoint that was kept: history must be its continuation; may be repeated
     #[arg(long = "checkpoint", value_name = "FILE", value_parser = args::path)]
     checkpoints: Vec<PathBuf>,
+    /// The whole ledger must be here, up to the checkpoint: a pack of a range is incomplete (exit code 4)
+    #[arg(long, conflicts_with = "range")]
+    expect_full: bool,
+    /// At least these entries must be here, from A up to B without B: a pack that lacks some is incomplete (exit code 4)
+    #[arg(long, value_name = "A..B", value_parser = args::range)]
+    range: Option<IndexRange>,
     /// A witness policy (c2sp.org/tlog-policy): the checkpoint must carry the cosignatures that its quorum asks for
     #[arg(long, value_name = "FILE", value_parser = args::path)]
     policy: Option<PathBuf>,
@@ -120,7 +126,11 @@ impl Verify {
 
     /// What was kept to compare with.
     fn kept(&self) -> Result<VerifyOptions, CliError> {
-        let mut options = VerifyOptions::default();
+        let all = self.expect_full.then_some(Expected::All);
+        let mut options = VerifyOptions {
+            expected: all.or(self.range.map(Expected::Range)),
+            ..VerifyOptions::default()
+        };
         for path in &self.receipts {
             let bytes = fs::read(path).map_err(CliError::read(path))?;
             let receipt = Receipt::parse(&bytes).map_err(|error| {
@@ -159,6 +169,12 @@ fn check(target: &Target, key: &VerifierKey, options: &VerifyOptions) -> Result<
                 return Err(CliError::usage(
                     "a receipt can't be compared with other receipts or checkpoints",
                     "compare it with a pack or a server: --against PACK|DIR|URL",
+                ));
+            }
+            if options.expected.is_some() {
+                return Err(CliError::usage(
+                    "a receipt is about one entry, so no others can be expected of it",
+                    "leave --expect-full and --range out, or verify a pack",
                 ));
             }
             verify_receipt(bytes, key).map(|report| Report {

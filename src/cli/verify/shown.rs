@@ -56,7 +56,12 @@ impl Shown<'_> {
     fn meaning(&self) -> String {
         let findings = self.report.findings.total;
         match self.report.verdict {
-            Verdict::Verified => "every check that was made passed".to_owned(),
+            Verdict::Verified => match self.part() {
+                Some(entries) => format!(
+                    "a part of the ledger, not all of it: entries {entries}; every check that was made passed"
+                ),
+                None => "every check that was made passed".to_owned(),
+            },
             Verdict::Altered => format!(
                 "{}: see below",
                 counted(findings, "thing is wrong", "things are wrong")
@@ -68,18 +73,33 @@ impl Shown<'_> {
         }
     }
 
+    /// Which entries are here, where these are not all of the ledger.
+    fn entries(&self) -> Option<String> {
+        let (range, size) = (self.report.range?, self.report.size?);
+        let total = grouped(size.value());
+        let last = range.end.value().saturating_sub(1);
+        match range.start.value() {
+            0 if range.end.value() == size.value() => None,
+            first if first == last => Some(format!("number {first}, of {total}")),
+            first => Some(format!("{first} to {last}, of {total}")),
+        }
+    }
+
+    /// Which entries a pack has that is not a whole ledger.
+    fn part(&self) -> Option<String> {
+        (self.report.subject == Subject::Pack)
+            .then(|| self.entries())
+            .flatten()
+    }
+
     fn fields(&self) -> Vec<(&'static str, String)> {
         let report = self.report;
         let mut fields = Vec::new();
-        if let (Some(range), Some(size)) = (report.range, report.size) {
-            let total = grouped(size.value());
-            let last = range.end.value().saturating_sub(1);
-            let entries = match range.start.value() {
-                0 if range.end.value() == size.value() => format!("all {total}"),
-                first if first == last => format!("number {first}, of {total}"),
-                first => format!("{first} to {last}, of {total}"),
-            };
-            fields.push(("entries", entries));
+        if let Some(size) = report.size {
+            let all = || format!("all {}", grouped(size.value()));
+            if report.range.is_some() {
+                fields.push(("entries", self.entries().unwrap_or_else(all)));
+            }
         }
         if let Some(size) = report.size {
             fields.push(("tree size", TreeSize::to_string(&size)));

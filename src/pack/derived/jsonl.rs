@@ -14,6 +14,9 @@ use crate::ledger::{
     position::UnixNanos,
 };
 
+/// The deepest that lists and objects nest in JSON which stands in a line as it is: many readers go no deeper.
+const DEPTH_MAX: usize = 127;
+
 /// Makes the lines of `events.jsonl`.
 #[derive(Default)]
 pub struct JsonLines {
@@ -106,8 +109,33 @@ fn is_json_line(part: &DisclosedPart<'_>) -> bool {
             .content
             .iter()
             .any(|byte| matches!(byte, b'\n' | b'\r'))
+        && depth(part.content) <= DEPTH_MAX
         && std::str::from_utf8(part.content)
             .is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok())
+}
+
+/// How deep lists and objects nest, where the text is JSON; 0 where it has too few for the limit to matter.
+fn depth(json: &[u8]) -> usize {
+    let opens = |byte: &&u8| matches!(byte, b'[' | b'{');
+    if json.iter().filter(opens).count() <= DEPTH_MAX {
+        return 0;
+    }
+    let (mut now, mut deepest) = (0usize, 0usize);
+    let (mut in_string, mut escaped) = (false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => {
+                now = now.saturating_add(1);
+                deepest = deepest.max(now);
+            }
+            b']' | b'}' if !in_string => now = now.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 fn key(name: &str, out: &mut Vec<u8>) {
@@ -138,4 +166,49 @@ fn hash(name: &str, bytes: &[u8; 32], out: &mut Vec<u8>) {
     out.push(b'"');
     hex(bytes, out);
     out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::payload::Salt;
+
+    fn is_line(content_type: &str, content: &str) -> bool {
+        is_json_line(&DisclosedPart {
+            salt: Salt::from_bytes([0; 32]),
+            name: "body",
+            content_type,
+            content: content.as_bytes(),
+        })
+    }
+
+    #[test]
+    fn json_stands_in_a_line_as_it_is_only_to_the_depth_that_the_format_allows() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(is_line("application/json", &nested(127)));
+        assert!(!is_line("application/json", &nested(128)));
+        assert!(is_line(
+            "application/json",
+            &format!("[\"{}\\\"\"]", "[".repeat(500))
+        ));
+        assert!(is_line(
+            "application/json",
+            &format!("[{}0]", "[],".repeat(500))
+        ));
+    }
+
+    #[test]
+    fn what_does_not_say_it_is_json_or_is_not_is_text() {
+        assert!(is_line(" application/json ; charset=utf-8", "{}"));
+        assert!(is_line("application/cloudevents+json", "1e999"));
+        for (content_type, content) in [
+            ("text/plain", "{}"),
+            ("application/json", ""),
+            ("application/json", "{}\n"),
+            ("application/json", "NaN"),
+            ("application/json", "{}{}"),
+        ] {
+            assert!(!is_line(content_type, content), "{content_type}: {content}");
+        }
+    }
 }

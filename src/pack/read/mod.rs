@@ -4,11 +4,15 @@
 //! allows for that file.
 
 mod folder;
+mod inflate;
+mod runs;
 mod zip;
 
 use std::io::{self, Read};
 
 pub use folder::FolderFiles;
+pub use inflate::{Run, Seal};
+pub use runs::Runs;
 pub use zip::ZipFiles;
 
 use crate::ledger::{entry::ENTRY_BYTES_MAX, payload};
@@ -79,6 +83,12 @@ pub trait PackFiles: Sync {
     /// # Errors
     /// When it is missing.
     fn stream(&self, path: &str) -> Result<Box<dyn Read + Send + '_>, FileError>;
+
+    /// The runs that a large file was deflated in; `None` where it is kept otherwise.
+    fn runs(&self, path: &str) -> Option<Runs<'_>> {
+        let _ = path;
+        None
+    }
 
     /// BLAKE3 of the container's bytes before this file; `None` where there is no container.
     ///

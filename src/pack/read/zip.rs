@@ -11,7 +11,12 @@ use std::{
 
 use flate2::bufread::DeflateDecoder;
 
-use super::{FileError, PackFiles, read_exact_at};
+use super::{
+    FileError, PackFiles,
+    inflate::{Seal, inflate_member},
+    read_exact_at,
+    runs::Runs,
+};
 use crate::{
     ledger::position::{count, length},
     pack::container::{END_64_BYTES, END_BYTES, Member, Method, end_records},
@@ -29,6 +34,7 @@ pub struct ZipFiles {
     file: File,
     members: HashMap<String, Member>,
     damage: Vec<Damage>,
+    seal: Seal,
 }
 
 /// A place where the container is not in its one form.
@@ -52,6 +58,7 @@ impl ZipFiles {
             file,
             members: HashMap::new(),
             damage: Vec::new(),
+            seal: Seal::draw()?,
         };
         let end = files.end_record(bytes)?;
         let Some(end) = end else {
@@ -124,6 +131,14 @@ impl ZipFiles {
             .is_some_and(|end| end <= bytes)
             && found.directory_bytes <= DIRECTORY_BYTES_MAX;
         Ok(readable.then_some(found))
+    }
+
+    fn content(&self, member: &Member) -> Part<'_> {
+        Part {
+            file: &self.file,
+            at: member.content_offset(),
+            left: member.packed,
+        }
     }
 
     fn read_directory(&mut self, end: &End) -> io::Result<()> {
@@ -201,7 +216,7 @@ impl PackFiles for ZipFiles {
             .map_err(|_| FileError::Damaged("it goes beyond the end of the zip".to_owned()))?;
         let content = match member.method {
             Method::Stored => packed,
-            Method::Deflated => inflate(&packed, length(member.length))?,
+            Method::Deflated => inflate_member(packed, member.length, &self.seal)?,
         };
         if count(content.len()) != member.length || crc32fast::hash(&content) != member.crc {
             return Err(FileError::Damaged(
@@ -213,14 +228,7 @@ impl PackFiles for ZipFiles {
 
     fn stream(&self, path: &str) -> Result<Box<dyn Read + Send + '_>, FileError> {
         let member = self.members.get(path).ok_or(FileError::Missing)?;
-        let packed = BufReader::with_capacity(
-            1 << 17,
-            Part {
-                file: &self.file,
-                at: member.content_offset(),
-                left: member.packed,
-            },
-        );
+        let packed = BufReader::with_capacity(1 << 17, self.content(member));
         let (crc, left) = (crc32fast::Hasher::new(), member.length);
         Ok(match member.method {
             Method::Stored => Box::new(Checked {
@@ -236,6 +244,12 @@ impl PackFiles for ZipFiles {
                 left,
             }),
         })
+    }
+
+    fn runs(&self, path: &str) -> Option<Runs<'_>> {
+        let member = self.members.get(path)?;
+        (member.method == Method::Deflated)
+            .then(|| Runs::new(self.content(member), member.crc, member.length))
     }
 
     fn digest_before(&self, path: &str) -> Result<Option<blake3::Hash>, FileError> {
@@ -313,23 +327,11 @@ fn fill(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
     }
 }
 
-fn inflate(packed: &[u8], bytes: usize) -> Result<Vec<u8>, FileError> {
-    let damaged = || FileError::Damaged("it does not inflate".to_owned());
-    let mut inflate = flate2::Decompress::new(false);
-    // One byte more than expected, so that a longer content shows.
-    let mut content = Vec::with_capacity(bytes.saturating_add(1));
-    let status = inflate
-        .decompress_vec(packed, &mut content, flate2::FlushDecompress::Finish)
-        .map_err(|_| damaged())?;
-    let all = status == flate2::Status::StreamEnd && inflate.total_in() == count(packed.len());
-    if all { Ok(content) } else { Err(damaged()) }
-}
-
 /// A part of a file, read from its place on.
-struct Part<'a> {
+pub(super) struct Part<'a> {
     file: &'a File,
     at: u64,
-    left: u64,
+    pub(super) left: u64,
 }
 
 impl Read for Part<'_> {

@@ -1,9 +1,11 @@
 //! What can be checked about one batch of a journal alone, on any core.
 
+use super::checkpoint::open_checkpoint;
 use crate::{
     ledger::{
         checkpoint::SignedCheckpoint,
         finding::{Finding, FindingKind},
+        note::VerifierKey,
         position::{EntryIndex, length},
         tile::decode_entry_bundle,
         verify::{Chunk, ChunkReport, Findings, IdentityKey, check_chunk},
@@ -35,15 +37,25 @@ pub(super) struct CheckedBatch {
     pub(super) checkpoint: SignedCheckpoint,
     pub(super) blocks: Vec<ChunkReport>,
     pub(super) findings: Vec<Finding>,
+    /// What is wrong with its checkpoint or the signature of that.
+    pub(super) unsigned: Option<Finding>,
 }
 
-pub(super) fn check_batch(raw: Scanned, key: &IdentityKey) -> Result<CheckedBatch, Box<Damage>> {
+pub(super) fn check_batch(
+    raw: Scanned,
+    key: &IdentityKey,
+    trusted: &VerifierKey,
+) -> Result<CheckedBatch, Box<Damage>> {
     let raw = raw?;
     let batch = raw.decode()?;
     let (segment, offset) = raw.place();
+    let place = format!("journal/{segment}, offset {offset}");
+    let note = batch.checkpoint.note().to_string();
+    let (_, unsigned) = open_checkpoint(note.as_bytes(), trusted);
     let mut checked = CheckedBatch {
         first: batch.first,
-        place: format!("journal/{segment}, offset {offset}"),
+        unsigned: unsigned.map(|finding| finding.in_place(&place)),
+        place,
         checkpoint: batch.checkpoint,
         blocks: Vec::with_capacity(batch.blocks.len()),
         findings: Vec::new(),

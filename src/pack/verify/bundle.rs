@@ -14,7 +14,8 @@ use crate::{
     pack::{
         derived::{CsvRows, JsonLines},
         read::{
-            ENTRY_BUNDLE_BYTES_MAX, FileError, PAYLOAD_BUNDLE_BYTES_MAX, PackFiles, TILE_BYTES_MAX,
+            ENTRY_BUNDLE_BYTES_MAX, FileError, PAYLOAD_BUNDLE_BYTES_MAX, PackFiles, Run, Seal,
+            TILE_BYTES_MAX,
         },
     },
 };
@@ -67,13 +68,24 @@ pub(super) fn read(
     Ok(None)
 }
 
-/// Checks a bundle. `tile` is the span of the level-0 tile over it, which the bundle itself may fall short of.
+/// What belongs to a bundle, and is to be looked at with it.
+pub(super) struct Work {
+    pub(super) span: Span,
+    /// The level-0 tile over it, which the bundle itself may fall short of.
+    pub(super) tile: Span,
+    /// Its run of each listing.
+    pub(super) jsonl: Option<Run>,
+    pub(super) csv: Option<Run>,
+}
+
+/// Checks a bundle.
 pub(super) fn check(
     files: &dyn PackFiles,
-    span: Span,
-    tile: Span,
+    work: Work,
     key: &IdentityKey,
+    seal: &Seal,
 ) -> Result<CheckedBundle, VerifyError> {
+    let (span, tile) = (work.span, work.tile);
     let first = EntryIndex::new(span.first());
     let mut bundle = CheckedBundle {
         span,
@@ -113,6 +125,8 @@ pub(super) fn check(
         return Ok(bundle);
     };
     bundle.check_entries(first, &entries, payloads.as_deref(), key);
+    bundle.jsonl.compare(work.jsonl, seal);
+    bundle.csv.compare(work.csv, seal);
     Ok(bundle)
 }
 

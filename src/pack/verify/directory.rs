@@ -6,12 +6,12 @@
 use std::{io, path::Path};
 
 use super::{
-    VerifyError, VerifyOptions,
+    Expected, VerifyError, VerifyOptions,
     batch::{CheckedBatch, Scanned, blame, check_batch, together},
     checkpoint::open_checkpoint,
     duplicates::Duplicates,
     kept::Kept,
-    outcome::{conclude, directory_remarks, empty_report},
+    outcome::{conclude, directory_remarks, empty_report, expect},
     pack::identity_key,
 };
 use crate::{
@@ -57,7 +57,9 @@ pub(super) fn verify(
     pipeline::run(
         || Ok::<_, VerifyError>(together(&mut scanned)),
         |batches: Vec<Scanned>| {
-            let checked = batches.into_iter().map(|raw| check_batch(raw, &identities));
+            let checked = batches
+                .into_iter()
+                .map(|raw| check_batch(raw, &identities, key));
             checked.collect::<Vec<_>>()
         },
         |checked| {
@@ -73,7 +75,7 @@ pub(super) fn verify(
         let kind = FindingKind::OtherLedger;
         check.findings.push(Finding::new(kind, key.name(), origin));
     }
-    check.finish(key, report)
+    check.finish(report)
 }
 
 /// The ordered half of the verification.
@@ -86,12 +88,17 @@ struct Check {
     more: MoreCounts,
     incomplete: Vec<String>,
     not_checked: Vec<String>,
+    expected: Option<Expected>,
     published: Option<SignedCheckpoint>,
     last: Option<SignedCheckpoint>,
     /// The first batch whose entries do not have its root, and what was expected and found.
     unlike: Option<(EntryIndex, Finding)>,
     /// Whether some batch could not be read, so that no root can be made any more.
     damaged: bool,
+    /// Where the journal ends within a batch, if it does.
+    torn: Option<String>,
+    /// The first batch that the trusted key did not sign, and how many there are.
+    unsigned: Option<(Finding, u64)>,
 }
 
 impl Check {
@@ -105,10 +112,13 @@ impl Check {
             more: MoreCounts::default(),
             incomplete: Vec::new(),
             not_checked: Vec::new(),
+            expected: options.expected,
             published: None,
             last: None,
             unlike: None,
             damaged: false,
+            torn: None,
+            unsigned: None,
         })
     }
 
@@ -167,6 +177,11 @@ impl Check {
             self.take_block(report)?;
         }
         self.more.batches = self.more.batches.saturating_add(1);
+        self.more.checkpoints = self.more.checkpoints.saturating_add(1);
+        if let Some(finding) = batch.unsigned {
+            let (_, count) = self.unsigned.get_or_insert((finding, 0));
+            *count = count.saturating_add(1);
+        }
         self.compare_root(batch.first, &batch.place, &batch.checkpoint, key);
         self.last = Some(batch.checkpoint);
         Ok(())
@@ -221,9 +236,7 @@ impl Check {
     fn damage(&mut self, damage: &Damage) {
         let place = format!("journal/{}, offset {}", damage.segment, damage.offset);
         if damage.torn {
-            self.incomplete.push(format!(
-                "the journal ends within a batch ({place}): a write was cut short or is under way, and no entry before it is concerned"
-            ));
+            self.torn = Some(place);
             return;
         }
         self.damaged = true;
@@ -242,9 +255,9 @@ impl Check {
         self.findings.push(finding.in_place(place));
     }
 
-    fn finish(mut self, key: &VerifierKey, mut report: Report) -> Result<Report, VerifyError> {
+    fn finish(mut self, mut report: Report) -> Result<Report, VerifyError> {
         let size = TreeSize::new(self.order.expected().value());
-        self.check_last(key, &mut report);
+        self.check_signed(&mut report);
         self.check_published(size);
         report.range = Some(IndexRange {
             start: EntryIndex::default(),
@@ -283,48 +296,60 @@ impl Check {
         report.incomplete = self.incomplete;
         report.not_checked.extend(self.not_checked);
         directory_remarks(&mut report);
+        expect(self.expected, &mut report);
         conclude(&mut report);
         Ok(report)
     }
 
-    /// Checks the last batch's checkpoint, which covers everything.
-    fn check_last(&mut self, key: &VerifierKey, report: &mut Report) {
+    /// Says what the checkpoints of the batches sign, the last of which covers everything, and whether all are signed.
+    fn check_signed(&mut self, report: &mut Report) {
         let Some(last) = &self.last else { return };
-        self.more.checkpoints = self.more.checkpoints.saturating_add(1);
         report.size = Some(last.checkpoint().size);
         report.root = Some(last.checkpoint().root);
-        let (_, finding) = open_checkpoint(last.note().to_string().as_bytes(), key);
-        match finding {
-            Some(finding) => self
-                .findings
-                .push(finding.in_place("the journal's last batch")),
+        let batches = self.more.batches;
+        match self.unsigned.take() {
             None => {
                 report.signed = Some(last.clone());
-                report.checked.push(
-                    "the signature of the last batch's checkpoint, by the trusted key".to_owned(),
-                );
+                report.checked.push(format!(
+                    "the signatures of the checkpoints of all {batches} batches, by the trusted key"
+                ));
+            }
+            Some((mut finding, count)) => {
+                if count > 1 {
+                    finding.found = format!(
+                        "{}; the first of {count} such batches, of {batches}",
+                        finding.found
+                    );
+                }
+                self.findings.push(finding);
             }
         }
     }
 
     /// Checks that the journal holds what the ledger has published.
     fn check_published(&mut self, size: TreeSize) {
-        let Some(published) = &self.published else {
-            return;
-        };
-        let published = published.checkpoint();
+        let published = self.published.as_ref().map(SignedCheckpoint::checkpoint);
+        let torn = self.torn.take();
+        if let Some(place) = &torn
+            && published.is_none_or(|published| published.size <= size)
+        {
+            self.incomplete.push(format!(
+                "the journal ends within a batch ({place}): a write was cut short or is under way, and no entry before it is concerned"
+            ));
+        }
+        let Some(published) = published else { return };
         if published.size > size {
+            let (kind, place) = match torn {
+                Some(place) => (FindingKind::JournalTorn, place),
+                None => (FindingKind::MissingEntries, "journal".to_owned()),
+            };
             let expected = format!(
                 "{} entries, as the published checkpoint says",
                 published.size
             );
-            let finding = Finding::at(
-                FindingKind::MissingEntries,
-                size.next_index(),
-                expected,
-                format!("{size} entries"),
-            );
-            self.findings.push(finding.in_place("journal"));
+            let found = format!("{size} entries");
+            let finding = Finding::at(kind, size.next_index(), expected, found);
+            self.findings.push(finding.in_place(place));
         } else if let Some(root) = self.kept.root_at(published.size)
             && root != published.root
             && self.unlike.is_none()

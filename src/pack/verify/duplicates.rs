@@ -8,7 +8,7 @@ use std::{
     cmp::Reverse,
     collections::BinaryHeap,
     fs::File,
-    io::{self, Read, Seek, SeekFrom, Write},
+    io::{self, BufWriter, Read, Seek, SeekFrom, Write},
     path::Path,
 };
 
@@ -21,7 +21,9 @@ const BUFFERED_MAX: usize = 1 << 17;
 /// Bytes of an identity and its index in the temporary file.
 const RECORD_BYTES: usize = 24;
 /// Bytes of the temporary file that are read at a time, all runs together.
-const MERGE_BYTES: usize = 8 << 20;
+const MERGE_BYTES: usize = 2 << 20;
+/// Bytes of the temporary file that are written at a time.
+const WRITE_BYTES: usize = 1 << 16;
 
 type Record = ([u8; 16], u64);
 
@@ -75,6 +77,7 @@ impl Duplicates {
             return Ok(());
         }
         self.spill()?;
+        self.buffer = Vec::new();
         self.merge(&mut follow)
     }
 
@@ -83,16 +86,17 @@ impl Duplicates {
             return Ok(());
         }
         self.buffer.par_sort_unstable();
-        let mut bytes = Vec::with_capacity(self.buffer.len().saturating_mul(RECORD_BYTES));
-        for (identity, index) in &self.buffer {
-            bytes.extend_from_slice(identity);
-            bytes.extend_from_slice(&index.to_be_bytes());
-        }
         let file = match &mut self.file {
             Some(file) => file,
             none => none.insert(tempfile::tempfile_in(&self.directory)?),
         };
-        file.write_all(&bytes)?;
+        let mut out = BufWriter::with_capacity(WRITE_BYTES, file);
+        for (identity, index) in &self.buffer {
+            out.write_all(identity)?;
+            out.write_all(&index.to_be_bytes())?;
+        }
+        out.flush()?;
+        drop(out);
         self.runs.push(count(self.buffer.len()));
         self.buffer.clear();
         Ok(())

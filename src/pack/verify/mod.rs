@@ -22,7 +22,10 @@ pub use witnesses::{WitnessSeen, judge_witnesses};
 
 use std::path::{Path, PathBuf};
 
-use super::{read::PackFiles, report::Report};
+use super::{
+    read::PackFiles,
+    report::{IndexRange, Report},
+};
 use crate::ledger::{
     checkpoint::{Checkpoint, SignedCheckpoint},
     hash::LeafHash,
@@ -39,6 +42,8 @@ pub struct VerifyOptions {
     pub receipts: Vec<Receipt>,
     /// What this verifier remembers of the ledger from an earlier verification.
     pub remembered: Option<Remembered>,
+    /// Which entries must be there; a pack that has fewer is incomplete. Without it, any range will do.
+    pub expected: Option<Expected>,
     /// Where to put temporary files; the system's directory where none is given.
     pub temporary: Option<PathBuf>,
 }
@@ -51,6 +56,18 @@ pub struct Remembered {
     pub checkpoint: Checkpoint,
     /// The leaf of the first entry, where that was seen.
     pub first_leaf: Option<LeafHash>,
+}
+
+/// Which entries must be there.
+///
+/// Nobody signs how much of a ledger a pack was made to hold: whoever passes a pack on can trim it to fewer bundles, and
+/// what is left verifies for what it is. Only who verifies knows what it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// All that the checkpoint covers.
+    All,
+    /// At least these.
+    Range(IndexRange),
 }
 
 /// Why nothing could be checked. What is wrong with what was checked is a finding, not one of these.

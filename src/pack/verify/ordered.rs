@@ -3,8 +3,11 @@
 use std::ops::Range;
 
 use super::{
-    VerifyError, VerifyOptions, bundle::CheckedBundle, duplicates::Duplicates, kept::Kept,
-    listing::Listing,
+    VerifyError, VerifyOptions,
+    bundle::CheckedBundle,
+    duplicates::Duplicates,
+    kept::Kept,
+    listing::{Lines, Listing},
 };
 use crate::{
     ledger::{
@@ -17,8 +20,9 @@ use crate::{
         verify::{ChunkReport, Counts, Findings, LedgerCheck},
     },
     pack::{
+        derived::CSV_HEADER,
         manifest::{EVENTS_CSV, EVENTS_JSONL},
-        read::{PackFiles, TILE_BYTES_MAX},
+        read::{PackFiles, Run, Runs, Seal, TILE_BYTES_MAX},
         report::MoreCounts,
         sequence::Sequences,
         tiles::{SignedTree, UpperTiles},
@@ -49,6 +53,7 @@ pub(super) struct Ordered<'a> {
     pub(super) doubtful: Vec<(TileId, EntryIndex)>,
     pub(super) jsonl: Listing<'a>,
     pub(super) csv: Listing<'a>,
+    pub(super) runs: ListingRuns<'a>,
     pub(super) findings: Findings,
     pub(super) more: MoreCounts,
     pub(super) recorded: Option<(UnixNanos, UnixNanos)>,
@@ -70,15 +75,22 @@ impl<'a> Ordered<'a> {
             kept.watch(signed.size);
         }
         let read: ReadTile<'a> = Box::new(move |id| tile_of(files, id));
-        let listing = |name| match files.is_bare_log() {
-            true => Listing::closed(name),
-            false => Listing::open(name, files.stream(name)),
+        let open = |name| match files.is_bare_log() {
+            true => (Listing::closed(name), None),
+            false => Listing::open(name, files),
         };
-        let mut csv = listing(EVENTS_CSV);
-        csv.follow(&super::listing::Lines {
-            text: crate::pack::derived::CSV_HEADER.as_bytes().to_vec(),
-            ends: Vec::new(),
-        });
+        let (jsonl, jsonl_runs) = open(EVENTS_JSONL);
+        let (mut csv, csv_runs) = open(EVENTS_CSV);
+        let seal = Seal::draw().map_err(VerifyError::Temporary)?;
+        let mut runs = ListingRuns {
+            jsonl: jsonl_runs,
+            csv: csv_runs,
+            seal,
+        };
+        let mut header = Lines::default();
+        header.text.extend_from_slice(CSV_HEADER.as_bytes());
+        header.compare(next_run(&mut runs.csv), &seal);
+        csv.follow(&header);
         Ok(Self {
             files,
             from_start: first == EntryIndex::default(),
@@ -91,8 +103,9 @@ impl<'a> Ordered<'a> {
                 .filter(|signed| *bundles == (0..signed.size.value().div_ceil(TILE_WIDTH)))
                 .map(|_| UpperTiles::default()),
             doubtful: Vec::new(),
-            jsonl: listing(EVENTS_JSONL),
+            jsonl,
             csv,
+            runs,
             findings: Findings::default(),
             more: MoreCounts::default(),
             recorded: None,
@@ -301,6 +314,19 @@ impl<'a> Ordered<'a> {
     pub(super) fn counts(&self) -> Counts {
         *self.check.counts()
     }
+}
+
+/// The runs of the listings, to be handed to the bundles they belong to.
+pub(super) struct ListingRuns<'a> {
+    pub(super) jsonl: Option<Runs<'a>>,
+    pub(super) csv: Option<Runs<'a>>,
+    pub(super) seal: Seal,
+}
+
+/// The next run. Whatever keeps it from being had shows again when the file is read as a stream.
+pub(super) fn next_run(runs: &mut Option<Runs<'_>>) -> Option<Run> {
+    runs.as_mut()
+        .and_then(|runs| runs.next_run().ok().flatten())
 }
 
 /// A level-0 tile and the root over it.

@@ -1,9 +1,10 @@
 //! The report around the findings: what was looked at, what was not, and the verdict.
 
+use super::Expected;
 use crate::{
     ledger::{
         note::VerifierKey,
-        position::EntryIndex,
+        position::{EntryIndex, TreeSize},
         verify::{Counts, Findings},
     },
     pack::{
@@ -84,12 +85,6 @@ pub(super) fn directory_remarks(report: &mut Report) {
         format!("{} batches, the root after each", more.batches),
         "that no event was recorded twice".to_owned(),
     ]);
-    if more.batches > 1 {
-        report.not_checked.push(format!(
-            "the signatures of the {} earlier checkpoints: the last one covers the same entries",
-            more.batches.saturating_sub(1)
-        ));
-    }
     if counts.parts_withheld > 0 {
         report.not_checked.push(format!(
             "the content of {} erased parts: only their commitments are left",
@@ -99,6 +94,24 @@ pub(super) fn directory_remarks(report: &mut Report) {
     report
         .not_checked
         .push("the index, which is derived and can be built again".to_owned());
+}
+
+/// Says where the entries that are here are not those that were asked for.
+pub(super) fn expect(expected: Option<Expected>, report: &mut Report) {
+    let (Some(expected), Some(range)) = (expected, report.range) else {
+        return;
+    };
+    let (asked, end) = match expected {
+        Expected::All => (EntryIndex::default(), report.size.map(TreeSize::next_index)),
+        Expected::Range(range) => (range.start, Some(range.end)),
+    };
+    let end = end.unwrap_or(range.end);
+    if range.start > asked || range.end < end {
+        report.incomplete.push(format!(
+            "the entries {asked} to {end} (without {end}) were asked for, and {} to {} are here",
+            range.start, range.end
+        ));
+    }
 }
 
 /// Reaches the verdict.

@@ -4,12 +4,12 @@ use std::{fs::File, ops::Range, path::Path};
 
 use super::{
     VerifyError, VerifyOptions,
-    bundle::{self, CheckedBundle, read},
+    bundle::{self, CheckedBundle, Work, read},
     checkpoint::read_checkpoint,
     layout::Layout,
     manifest::compare_manifest,
-    ordered::Ordered,
-    outcome::{conclude, empty_report, pack_remarks},
+    ordered::{Ordered, next_run},
+    outcome::{conclude, empty_report, expect, pack_remarks},
     tree::{check_extent, check_root, check_upper_tiles},
 };
 use crate::{
@@ -115,6 +115,8 @@ pub(super) fn verify_files(
         container,
     };
     finish(files, ordered, &bundles, said, &mut report)?;
+    expect(options.expected, &mut report);
+    conclude(&mut report);
     Ok(report)
 }
 
@@ -134,18 +136,30 @@ fn run(
         .fold(0, u64::saturating_add);
     progress(0, total);
     let mut spans = layout.spans.iter();
-    pipeline::run(
-        || Ok(spans.next()),
-        |span| {
+    let seal = ordered.runs.seal;
+    let (mut jsonl, mut csv) = (ordered.runs.jsonl.take(), ordered.runs.csv.take());
+    let fetch = || {
+        Ok(spans.next().map(|span| {
             let whole = size.and_then(|size| Span::of(span.number, size.value()));
-            bundle::check(files, *span, whole.unwrap_or(*span), &key)
-        },
+            Work {
+                span: *span,
+                tile: whole.unwrap_or(*span),
+                jsonl: next_run(&mut jsonl),
+                csv: next_run(&mut csv),
+            }
+        }))
+    };
+    let ran = pipeline::run(
+        fetch,
+        |work| bundle::check(files, work, &key, &seal),
         |checked: Result<CheckedBundle, VerifyError>| {
             ordered.take(checked?)?;
             progress(ordered.check.counts().entries, total);
             Ok(())
         },
-    )
+    );
+    (ordered.runs.jsonl, ordered.runs.csv) = (jsonl, csv);
+    ran
 }
 
 /// A fresh key for the identities of events.
@@ -220,8 +234,8 @@ fn finish(
     );
     report.first_leaf = ordered.kept.first_leaf();
     let complete = ordered.jsonl.is_open() && ordered.csv.is_open();
-    let (in_jsonl, lines, jsonl) = ordered.jsonl.finish();
-    let (in_csv, rows, csv) = ordered.csv.finish();
+    let (in_jsonl, lines, jsonl) = ordered.jsonl.finish(ordered.runs.jsonl.as_mut());
+    let (in_csv, rows, csv) = ordered.csv.finish(ordered.runs.csv.as_mut());
     (report.more.jsonl_lines, report.more.csv_rows) = (lines, rows);
     if files.is_bare_log() {
         let absent =
@@ -254,6 +268,5 @@ fn finish(
     findings.sort();
     report.findings = findings;
     pack_remarks(manifest, report);
-    conclude(report);
     Ok(())
 }

@@ -68,7 +68,7 @@ pub(super) fn append_stream<S: Sink>(
     patience: Duration,
     stopping: CancellationToken,
 ) -> Pages<AppendStreamResponse> {
-    let (answers, taken) = pages(Some(patience));
+    let (answers, taken) = pages(patience);
     let (posted, awaited) = mpsc::unbounded_channel();
     let mut reader = Reader {
         sink,

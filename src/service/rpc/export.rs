@@ -49,7 +49,7 @@ pub(super) fn export_pack(
         filter: filter(request.disclose, "disclose")?,
         withhold_parts: request.withhold_parts,
     };
-    let (sender, taken) = pages(Some(patience));
+    let (sender, taken) = pages(patience);
     let mut chunks = Chunks {
         sender,
         runtime: Handle::current(),

@@ -22,7 +22,7 @@ pub(super) struct PageSender<T> {
     pages: mpsc::Sender<Vec<T>>,
     end: Arc<OnceLock<Status>>,
     /// How long a page may wait to be taken up.
-    patience: Option<Duration>,
+    patience: Duration,
 }
 
 /// Where items come out: the answers of a call.
@@ -36,8 +36,8 @@ pub(crate) struct Pages<T> {
 #[derive(Debug)]
 pub(super) struct Gone;
 
-/// A way for pages. With patience, a client that does not take them for so long is given up.
-pub(super) fn pages<T>(patience: Option<Duration>) -> (PageSender<T>, Pages<T>) {
+/// A way for pages. A client that does not take them for so long is given up.
+pub(super) fn pages<T>(patience: Duration) -> (PageSender<T>, Pages<T>) {
     let (sender, receiver) = mpsc::channel(1);
     let end = Arc::new(OnceLock::new());
     (
@@ -57,16 +57,17 @@ pub(super) fn pages<T>(patience: Option<Duration>) -> (PageSender<T>, Pages<T>) 
 impl<T: Send> PageSender<T> {
     /// Hands a page over once the one before has been taken up.
     pub(super) async fn send(&self, page: Vec<T>) -> Result<(), Gone> {
-        match self.patience {
-            None => self.pages.send(page).await.map_err(|_| Gone),
-            Some(patience) => match tokio::time::timeout(patience, self.pages.send(page)).await {
-                Ok(sent) => sent.map_err(|_| Gone),
-                Err(_) => {
-                    let told = format!("answers were not taken for {patience:?}");
-                    self.end_with(refusal(Reason::AnswersNotTaken, told));
-                    Err(Gone)
-                }
-            },
+        let patience = self.patience;
+        match tokio::time::timeout(patience, self.pages.send(page)).await {
+            Ok(sent) => sent.map_err(|_| Gone),
+            Err(_) => {
+                let told = format!(
+                    "the answers were not taken for {patience:?} (limits.answer_timeout); \
+                     call again, and go on after the last one that arrived"
+                );
+                self.end_with(refusal(Reason::AnswersNotTaken, told));
+                Err(Gone)
+            }
         }
     }
 

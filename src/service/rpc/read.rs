@@ -1,5 +1,7 @@
 //! Reading: single entries and proofs, lists, and watching for what is committed.
 
+use std::time::Duration;
+
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
@@ -109,6 +111,7 @@ pub(super) async fn get_consistency_proof(
 pub(super) fn list_entries(
     ledger: Ledger,
     request: proto::ListEntriesRequest,
+    patience: Duration,
 ) -> Result<Pages<proto::ListEntriesResponse>, Status> {
     let size = ledger.checkpoint().checkpoint().size;
     let (start, end) = range(request.start, request.end, size)?;
@@ -122,7 +125,7 @@ pub(super) fn list_entries(
     };
     let mut listing = Listing::new(ledger, wanted, start);
     listing.extend(TreeSize::new(end.value()));
-    let (sender, taken) = pages(None);
+    let (sender, taken) = pages(patience);
     let respond = |entry| proto::ListEntriesResponse { entry: Some(entry) };
     tokio::spawn(async move {
         send_all(listing, &sender, respond).await;
@@ -133,6 +136,7 @@ pub(super) fn list_entries(
 pub(super) fn watch(
     ledger: Ledger,
     request: proto::WatchRequest,
+    patience: Duration,
     stopping: CancellationToken,
 ) -> Result<Pages<proto::WatchResponse>, Status> {
     let wanted = Wanted {
@@ -142,7 +146,7 @@ pub(super) fn watch(
     };
     let mut committed = ledger.committed();
     let mut listing = Listing::new(ledger, wanted, EntryIndex::new(request.start));
-    let (sender, taken) = pages(None);
+    let (sender, taken) = pages(patience);
     let respond = |entry| proto::WatchResponse { entry: Some(entry) };
     let watching = async move {
         loop {

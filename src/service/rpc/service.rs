@@ -105,14 +105,16 @@ impl ledger_server::Ledger for LedgerService {
         request: Request<proto::ListEntriesRequest>,
     ) -> Answer<Self::ListEntriesStream> {
         self.check_open()?;
-        let entries = read::list_entries(self.ledger.clone(), request.into_inner())?;
+        let patience = self.limits.answer_timeout;
+        let entries = read::list_entries(self.ledger.clone(), request.into_inner(), patience)?;
         Ok(Response::new(entries))
     }
 
     async fn watch(&self, request: Request<proto::WatchRequest>) -> Answer<Self::WatchStream> {
         self.check_open()?;
-        let stopping = self.stopping.clone();
-        let entries = read::watch(self.ledger.clone(), request.into_inner(), stopping)?;
+        let (patience, stopping) = (self.limits.answer_timeout, self.stopping.clone());
+        let request = request.into_inner();
+        let entries = read::watch(self.ledger.clone(), request, patience, stopping)?;
         Ok(Response::new(entries))
     }
 

@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Stdio};
 use serde_json::Value;
 
 use super::{DIGEST, Done, Home, ORIGIN, SOURCE, lines};
-use crate::process::{Server, init};
+use crate::process::{Server, exhibit, init};
 
 #[test]
 fn what_is_recorded_can_be_read_proven_exported_and_verified() {
@@ -114,8 +114,60 @@ fn a_range_of_a_data_directory_is_exported_as_by_the_server() {
     home.run(&[&["export", "--dir", dir, "--out", &local], &range[..]].concat())
         .is(0, &[]);
     assert_eq!(fs::read(&served).unwrap(), fs::read(&local).unwrap());
-    home.run(&["verify", &local, "--vkey", &home.vkey()])
-        .is(0, &["VERIFIED", "of 300"]);
+    let part = ["a part of the ledger, not all of it", "256 to 299, of 300"];
+    for (more, code) in [
+        (&[][..], 0),
+        (&["--range", "270..280"], 0),
+        (&["--range", "200..280"], 4),
+        (&["--range", "270..301"], 4),
+        (&["--expect-full"], 4),
+    ] {
+        let verify = ["verify", &local, "--vkey", &home.vkey()];
+        let done = home.run(&[&verify[..], more].concat());
+        let said = if code == 0 {
+            &part[..]
+        } else {
+            &["INCOMPLETE", "were asked for, and 256 to 300 are here"]
+        };
+        done.is(code, said);
+    }
+    let whole = home.path("whole.zip");
+    home.run(&["export", "--out", &whole]).is(0, &[]);
+    let verify = ["verify", &whole, "--vkey", &home.vkey(), "--expect-full"];
+    let done = home.run(&verify).is(0, &["VERIFIED", "all 300"]);
+    assert!(!done.stdout.contains("a part of"));
+}
+
+#[test]
+fn a_journal_that_ends_within_a_batch_is_torn_or_a_write_that_was_cut_short() {
+    let home = Home::new();
+    let vkey = home.vkey();
+    home.deploy_all(&["run-1", "run-2"]);
+    let Home {
+        dir: _dir,
+        ledger,
+        server,
+    } = home;
+    assert_eq!(server.stop().code(), Some(0));
+    let segment = fs::read_dir(ledger.join("journal")).unwrap();
+    let segment = segment.map(|file| file.unwrap().path());
+    let segment = segment.filter(|path| path.extension().is_some_and(|e| e == "seg"));
+    let segment = segment.max().unwrap();
+    let bytes = fs::read(&segment).unwrap();
+    let end = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+    fs::write(&segment, &bytes[..end - 7]).unwrap();
+    let arguments = ["verify", ledger.to_str().unwrap(), "--vkey", &vkey];
+    let verify = || Done::of(exhibit().args(arguments).output().unwrap());
+    verify().is(
+        1,
+        &[
+            "journal_torn",
+            "2 entries, as the published checkpoint says",
+        ],
+    );
+    // Without a published checkpoint that says otherwise, nobody was told of the second entry.
+    fs::remove_file(ledger.join("checkpoint")).unwrap();
+    verify().is(4, &["INCOMPLETE", "a write was cut short"]);
 }
 
 #[test]

@@ -37,3 +37,19 @@ fn the_second_verifiers_blake3_is_blake3_at_every_length() {
     assert_eq!(result["wrong"], json!([]));
     assert_eq!(result["compared"], lengths.len());
 }
+
+#[test]
+fn the_second_verifier_judges_the_tables_of_vectors_as_they_say() {
+    let Some(python) = python() else { return };
+    let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
+    let result = script(python, "vectors.py", &[&vectors]);
+    assert_eq!(result["wrong"], json!([]));
+    assert!(result["judged"].as_u64() > Some(600), "{result}");
+}
+
+#[test]
+fn the_second_verifier_says_the_version_that_carries_it() {
+    let text = fs::read_to_string(VERIFY_PY).unwrap();
+    let version = format!("\nVERSION = \"{}\"", env!("CARGO_PKG_VERSION"));
+    assert!(text.contains(&version), "verify.py does not say{version}");
+}

@@ -10,12 +10,13 @@ use exhibit::{
     ledger::{
         checkpoint::SignedCheckpoint,
         event::{Event, NewEvent, NewPart},
+        hash::{LeafHash, NodeHash},
         note::{SigningKey, VerifierKey},
         payload::Salt,
         position::{EntryIndex, UnixNanos},
         receipt::Receipt,
         state::State,
-        tile::TileId,
+        tile::{TileId, encode_tile, perfect_root},
         tree::{NodeAt, NodeSource, prove_inclusion},
     },
     pack::{
@@ -143,6 +144,28 @@ impl Original {
         }
     }
 
+    /// Exports some of the entries.
+    pub(crate) fn export(&self, start: EntryIndex, end: EntryIndex, pack: &Path) {
+        let reader = JournalReader::open(&self.data()).unwrap();
+        let request = PackRequest {
+            start,
+            end: Some(end),
+            ..PackRequest::full(self.pinned.clone(), self.key().clone())
+        };
+        let file = fs::File::create(pack).unwrap();
+        write_pack(file, &Source(reader), &request).unwrap();
+    }
+
+    /// The checkpoint of the first batch.
+    pub(crate) fn kept_older(&self) -> VerifyOptions {
+        let reader = JournalReader::open(&self.data()).unwrap();
+        let batch = reader.batches(EntryIndex::default()).next();
+        VerifyOptions {
+            trusted: vec![batch.unwrap().unwrap().checkpoint],
+            ..VerifyOptions::default()
+        }
+    }
+
     pub(crate) fn kept_receipt(&self) -> VerifyOptions {
         VerifyOptions {
             receipts: vec![self.receipt.clone()],
@@ -157,12 +180,12 @@ pub(crate) enum Of {
     Directory,
 }
 
-struct Nodes(Vec<(NodeAt, exhibit::ledger::hash::NodeHash)>);
+struct Nodes(Vec<(NodeAt, NodeHash)>);
 
 impl NodeSource for Nodes {
     type Error = ();
 
-    fn node(&self, at: NodeAt) -> Result<exhibit::ledger::hash::NodeHash, ()> {
+    fn node(&self, at: NodeAt) -> Result<NodeHash, ()> {
         let found = self.0.iter().find(|(place, _)| *place == at);
         found.map(|(_, node)| *node).ok_or(())
     }
@@ -188,7 +211,22 @@ impl PackSource for Source {
     }
 
     fn tile(&self, id: TileId) -> Result<Vec<u8>, SourceError> {
-        Err(format!("a full export needs no {id}").into())
+        let size = self.0.size().value();
+        let leaves = (0..size).map(|index| {
+            let entry = self.0.entry_alone(EntryIndex::new(index)).unwrap();
+            NodeHash::from(LeafHash::of_entry(&entry))
+        });
+        let mut hashes: Vec<NodeHash> = leaves.collect();
+        for _ in 0..id.level {
+            let full = hashes.as_chunks::<256>().0;
+            hashes = full
+                .iter()
+                .map(|tile| perfect_root(tile.to_vec()).unwrap())
+                .collect();
+        }
+        let first = id.span.first() as usize;
+        let tile = hashes.get(first..first + usize::from(id.span.width));
+        Ok(encode_tile(tile.ok_or("there is no such tile")?))
     }
 }
 

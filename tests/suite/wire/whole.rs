@@ -198,14 +198,8 @@ async fn an_exported_pack_verifies_whole_and_in_part() {
     server.stop_and_verify().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_export_that_nobody_takes_is_given_up() {
-    let server = TestServer::start_with(|config, _| {
-        config.limits.answer_timeout = Duration::from_millis(300);
-    })
-    .await;
-    let mut client = server.client().await;
-    // Random text does not compress, so the pack is larger than what the network holds.
+/// Sixty events of 100 kB. Random text does not compress, so a pack of them is large too.
+async fn post_more_than_the_network_holds(client: &mut Client) {
     for id in 0..60u64 {
         let mut text = String::new();
         while text.len() < 100_000 {
@@ -215,8 +209,55 @@ async fn an_export_that_nobody_takes_is_given_up() {
         }
         let json = format!("{{\"x\":\"{text}\"}}");
         let event = crate::support::event_with("ci:a", &id.to_string(), &json);
-        append(&mut client, event).await.unwrap();
+        append(client, event).await.unwrap();
     }
+}
+
+/// Takes nothing for far longer than the server's patience, then everything; gives how much there was.
+async fn taken_too_late<T>(stream: tonic::Streaming<T>) -> usize {
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let (taken, end) = all(stream).await;
+    let status = end.unwrap_err();
+    assert_eq!(refused(&status), Reason::AnswersNotTaken);
+    assert!(
+        status.message().contains("limits.answer_timeout"),
+        "{status:?}"
+    );
+    taken.len()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_or_watch_that_nobody_takes_is_given_up_and_can_be_resumed() {
+    let server = TestServer::start_with(|config, _| {
+        config.limits.answer_timeout = Duration::from_millis(300);
+    })
+    .await;
+    let mut client = server.client().await;
+    post_more_than_the_network_holds(&mut client).await;
+    let request = proto::ListEntriesRequest::default();
+    let listed = client.list_entries(request.clone()).await.unwrap();
+    let listed = taken_too_late(listed.into_inner()).await;
+    assert!(listed < 60);
+    let watched = client.watch(proto::WatchRequest::default()).await.unwrap();
+    assert!(taken_too_late(watched.into_inner()).await < 60);
+    let rest = proto::ListEntriesRequest {
+        start: listed as u64,
+        ..request
+    };
+    let (rest, end) = all(client.list_entries(rest).await.unwrap().into_inner()).await;
+    end.unwrap();
+    assert_eq!(listed + rest.len(), 60);
+    server.stop_and_verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_that_nobody_takes_is_given_up() {
+    let server = TestServer::start_with(|config, _| {
+        config.limits.answer_timeout = Duration::from_millis(300);
+    })
+    .await;
+    let mut client = server.client().await;
+    post_more_than_the_network_holds(&mut client).await;
     let pack = client
         .export_pack(proto::ExportPackRequest::default())
         .await;

@@ -1,0 +1,171 @@
+//! Inflating what is in memory whole.
+//!
+//! What this program packs it deflates in runs: each refers to nothing before it and ends, at a byte's boundary, with
+//! [`END_OF_RUN`]. So the runs of one file can be inflated on every core, by an inflater for whole buffers,
+//! which does not tell where in its input it stopped. To know that all of a run was inflated and nothing is
+//! hidden behind an early end, a final block is put behind it that holds a [`Seal`] no writer could foresee: only a run
+//! that ends where a block may begin, with every byte of it used, gives its content and then the seal.
+
+use std::cell::RefCell;
+
+use libdeflater::Decompressor;
+
+use super::FileError;
+use crate::{
+    ledger::position::{count, length},
+    pack::container::{END_OF_RUN, LAST_BLOCK},
+};
+
+thread_local! {
+    static DECOMPRESSOR: RefCell<Decompressor> = RefCell::new(Decompressor::new());
+}
+
+/// Random bytes that stand behind the content of a run that was inflated whole.
+#[derive(Debug, Clone, Copy)]
+pub struct Seal([u8; Self::BYTES]);
+
+impl Seal {
+    const BYTES: usize = 16;
+
+    /// Draws one.
+    ///
+    /// # Errors
+    /// When the system has no random bytes.
+    pub fn draw() -> std::io::Result<Self> {
+        let mut bytes = [0; Self::BYTES];
+        getrandom::fill(&mut bytes).map_err(|error| std::io::Error::other(error.to_string()))?;
+        Ok(Self(bytes))
+    }
+
+    /// A final block that is stored and holds the seal.
+    fn block(&self) -> [u8; 5 + Self::BYTES] {
+        let mut block = [0; 5 + Self::BYTES];
+        let (head, content) = block.split_at_mut(5);
+        head.copy_from_slice(&[1, 16, 0, 0xef, 0xff]);
+        content.copy_from_slice(&self.0);
+        block
+    }
+}
+
+/// One run of a deflated file.
+#[derive(Debug, Clone)]
+pub struct Run(Vec<u8>);
+
+impl Run {
+    /// Takes the bytes of a run, up to and with its end.
+    pub(super) fn new(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    /// The run's content, if it is this long and the run is whole.
+    pub fn inflate(mut self, seal: &Seal, bytes: usize) -> Option<Vec<u8>> {
+        self.0.extend_from_slice(&seal.block());
+        let sealed = bytes.checked_add(Seal::BYTES)?;
+        let mut content = vec![0; sealed];
+        let inflated = DECOMPRESSOR
+            .with_borrow_mut(|decompressor| decompressor.deflate_decompress(&self.0, &mut content));
+        let whole = inflated == Ok(sealed) && content.ends_with(&seal.0);
+        content.truncate(bytes);
+        whole.then_some(content)
+    }
+}
+
+/// Inflates a whole member of a zip that should have this many bytes.
+pub(super) fn inflate_member(
+    packed: Vec<u8>,
+    bytes: u64,
+    seal: &Seal,
+) -> Result<Vec<u8>, FileError> {
+    let damaged = || FileError::Damaged("it does not inflate".to_owned());
+    let run = packed
+        .strip_suffix(&LAST_BLOCK)
+        .filter(|run| run.ends_with(&END_OF_RUN))
+        .map(<[u8]>::len);
+    match run {
+        Some(run) => {
+            let mut packed = packed;
+            packed.truncate(run);
+            Run::new(packed)
+                .inflate(seal, length(bytes))
+                .ok_or_else(damaged)
+        }
+        None => inflate_other(&packed, length(bytes)),
+    }
+}
+
+/// Inflates what was deflated otherwise than by this program.
+fn inflate_other(packed: &[u8], bytes: usize) -> Result<Vec<u8>, FileError> {
+    let damaged = || FileError::Damaged("it does not inflate".to_owned());
+    let mut inflate = flate2::Decompress::new(false);
+    // One byte more than expected, so that a longer content shows.
+    let mut content = Vec::with_capacity(bytes.saturating_add(1));
+    let status = inflate
+        .decompress_vec(packed, &mut content, flate2::FlushDecompress::Finish)
+        .map_err(|_| damaged())?;
+    let all = status == flate2::Status::StreamEnd && inflate.total_in() == count(packed.len());
+    if all { Ok(content) } else { Err(damaged()) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::arithmetic_side_effects)]
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::pack::container;
+
+    fn run_of(content: &[u8]) -> Vec<u8> {
+        container::Run::of(content).unwrap().into_bytes()
+    }
+
+    proptest! {
+        #[test]
+        fn a_run_inflates_to_what_was_deflated(content in prop::collection::vec(0u8..4, 0..4000)) {
+            let seal = Seal::draw().unwrap();
+            let run = Run::new(run_of(&content));
+            prop_assert_eq!(run.clone().inflate(&seal, content.len()), Some(content.clone()));
+            prop_assert_eq!(run.clone().inflate(&seal, content.len() + 1), None);
+            prop_assert_eq!(run.inflate(&seal, content.len().wrapping_sub(1)), None);
+        }
+
+        #[test]
+        fn a_run_inflates_where_the_stream_around_it_does_and_nowhere_else(
+            content in prop::collection::vec(0u8..4, 1..400), at in any::<prop::sample::Index>(), bit in 0u8..8) {
+            let seal = Seal::draw().unwrap();
+            let mut bytes = run_of(&content);
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1 << bit;
+            let ours = Run::new(bytes.clone()).inflate(&seal, content.len());
+            bytes.extend_from_slice(&LAST_BLOCK);
+            let theirs = inflate_other(&bytes, content.len()).ok();
+            prop_assert_eq!(ours, theirs.filter(|theirs| theirs.len() == content.len()));
+        }
+    }
+
+    #[test]
+    fn a_run_that_ends_early_is_not_whole() {
+        let seal = Seal::draw().unwrap();
+        let mut early = run_of(b"all there is to see");
+        early.extend_from_slice(&LAST_BLOCK);
+        early.extend_from_slice(&run_of(b""));
+        assert!(Run::new(early).inflate(&seal, 19).is_none());
+    }
+
+    #[test]
+    fn a_member_that_another_program_deflated_is_inflated_to_its_last_byte() {
+        let seal = Seal::draw().unwrap();
+        let content = b"deflated in one go, as other programs do it".as_slice();
+        let mut encoder =
+            flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+        std::io::Write::write_all(&mut encoder, content).unwrap();
+        let mut packed = encoder.finish().unwrap();
+        let bytes = count(content.len());
+        assert_eq!(
+            inflate_member(packed.clone(), bytes, &seal).unwrap(),
+            content
+        );
+        packed.push(0);
+        assert!(inflate_member(packed, bytes, &seal).is_err());
+    }
+}
