@@ -108,7 +108,9 @@ fn of_checkpoint(error: &CheckpointError) -> &'static str {
     match error {
         CheckpointError::OtherOrigin { .. } => "other_ledger",
         CheckpointError::Note(error) => of_note(error),
-        CheckpointError::Malformed(_) | CheckpointError::NotALedgersKey(_) => "malformed",
+        CheckpointError::Malformed(_)
+        | CheckpointError::EmptyRoot
+        | CheckpointError::NotALedgersKey(_) => "malformed",
     }
 }
 
