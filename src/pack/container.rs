@@ -221,6 +221,18 @@ impl Packed {
     }
 }
 
+impl Packed {
+    /// Where it stands in the pack.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Its bytes as they are kept, and how.
+    pub(super) fn kept(&self) -> (Method, &[u8]) {
+        (self.method, &self.bytes)
+    }
+}
+
 /// A run of a large file, deflated for itself, so that the runs of one file can be deflated on every core.
 pub(super) struct Run {
     crc: crc32fast::Hasher,

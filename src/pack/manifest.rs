@@ -27,6 +27,8 @@ pub const VERIFIER_KEY: &str = "log.vkey";
 pub const EVENTS_JSONL: &str = "events.jsonl";
 /// Where the listing for spreadsheets stands in the pack.
 pub const EVENTS_CSV: &str = "events.csv";
+/// Where the page that opens the pack in a browser stands in it.
+pub const INDEX_HTML: &str = "index.html";
 /// Where the explanation stands in the pack.
 pub const README: &str = "README.txt";
 
@@ -131,6 +133,15 @@ impl Manifest {
         let mut bytes = serde_json::to_vec_pretty(self).unwrap_or_default();
         bytes.push(b'\n');
         bytes
+    }
+
+    /// The manifest as `index.html` has it inside: without what is known only once that page is written, its own
+    /// digest and that of the container.
+    pub(super) fn within_page(&self) -> Self {
+        let mut inner = self.clone();
+        inner.files.remove(INDEX_HTML);
+        inner.container = FileHash::from_bytes([0; 32]);
+        inner
     }
 
     /// Reads `manifest.json`.

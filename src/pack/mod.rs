@@ -13,6 +13,7 @@ pub mod derived;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod manifest;
+mod page;
 mod pipeline;
 pub mod read;
 pub mod report;

@@ -289,7 +289,7 @@ fn cosigner(home: &Path, name: &str) -> (PathBuf, String) {
     let (directory, key) = make_witness(
         home,
         name,
-        "example.com/unused+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k",
+        "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k",
         "ed25519",
     );
     (directory.join("witness.key"), key)

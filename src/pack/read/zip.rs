@@ -226,6 +226,16 @@ impl PackFiles for ZipFiles {
         Ok(content)
     }
 
+    fn deflated(&self, path: &str, limit: u64) -> Option<Vec<u8>> {
+        let member = self.members.get(path)?;
+        if member.method != Method::Deflated || member.packed > limit {
+            return None;
+        }
+        let mut packed = vec![0; length(member.packed)];
+        read_exact_at(&self.file, &mut packed, member.content_offset()).ok()?;
+        Some(packed)
+    }
+
     fn stream(&self, path: &str) -> Result<Box<dyn Read + Send + '_>, FileError> {
         let member = self.members.get(path).ok_or(FileError::Missing)?;
         let packed = BufReader::with_capacity(1 << 17, self.content(member));

@@ -27,11 +27,13 @@ use crate::{
         container::{ContainerWriter, Packed},
         derived::{CSV_HEADER, CsvRows, JsonLines},
         manifest::{
-            CHECKPOINT, EVENTS_CSV, EVENTS_JSONL, FileDigest, MANIFEST, Manifest, PackCounts,
-            Period,
+            CHECKPOINT, EVENTS_CSV, EVENTS_JSONL, FileDigest, INDEX_HTML, MANIFEST, Manifest,
+            PackCounts, Period,
         },
+        page,
         read::{PackFiles, ZipFiles},
         sequence::Sequences,
+        write::page::PageWriter,
     },
 };
 
@@ -229,11 +231,19 @@ impl Files {
             };
         }
         self.0.remove(MANIFEST);
+        self.0.remove(INDEX_HTML);
+        let mut page = PageWriter::new(true)?;
         let next = pack.with_extension("tampered");
         let mut container = ContainerWriter::new(BufWriter::new(File::create(&next)?));
         for (path, content) in self.0 {
-            container.add(&Packed::deflated(path, &content)?)?;
+            let file = Packed::deflated(path, &content)?;
+            if page::carries(file.path()) {
+                page.file(&file)?;
+            }
+            container.add(&file)?;
         }
+        let digest = page.finish(&manifest, &mut container)?;
+        manifest.files.insert(INDEX_HTML.to_owned(), digest);
         manifest.container = FileHash::from_bytes(*container.digest().as_bytes());
         container.add(&Packed::stored(MANIFEST.to_owned(), manifest.to_bytes()))?;
         container.finish()?;

@@ -14,8 +14,8 @@ use crate::{
     pack::{
         carried::{Judgement, judge},
         manifest::{
-            CHECKPOINT, EVENTS_CSV, EVENTS_JSONL, FileDigest, MANIFEST, Manifest, PackCounts,
-            Period, README, VERIFIER_KEY,
+            CHECKPOINT, EVENTS_CSV, EVENTS_JSONL, FileDigest, INDEX_HTML, MANIFEST, Manifest,
+            PackCounts, Period, README, VERIFIER_KEY,
         },
         read::{FileError, PackFiles},
         report::{IndexRange, Report},
@@ -32,6 +32,8 @@ pub(super) struct Found<'a> {
     pub(super) recorded: Option<(UnixNanos, UnixNanos)>,
     pub(super) jsonl: Option<FileDigest>,
     pub(super) csv: Option<FileDigest>,
+    /// The digest of `index.html`, where all of it has been read already.
+    pub(super) page: Option<FileDigest>,
     /// Whether nothing was wrong so far, so that numbers that differ are the manifest's fault.
     pub(super) whole: bool,
 }
@@ -128,6 +130,7 @@ fn compare_files(
             EVENTS_JSONL => found.jsonl,
             EVENTS_CSV => found.csv,
             MANIFEST => None,
+            INDEX_HTML if found.page.is_some() => found.page,
             path => match digest_of(found.files, path, digest.bytes)? {
                 Ok(there) => Some(there),
                 Err(finding) => {

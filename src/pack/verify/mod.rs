@@ -13,6 +13,7 @@ mod manifest;
 mod ordered;
 mod outcome;
 mod pack;
+mod page;
 mod receipt;
 mod tree;
 mod witnesses;

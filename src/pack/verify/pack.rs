@@ -10,6 +10,7 @@ use super::{
     manifest::compare_manifest,
     ordered::{Ordered, next_run},
     outcome::{conclude, empty_report, expect, pack_remarks},
+    page::{PageCheck, check_page},
     tree::{check_extent, check_root, check_upper_tiles},
 };
 use crate::{
@@ -24,7 +25,7 @@ use crate::{
         verify::{Findings, IdentityKey},
     },
     pack::{
-        manifest::{CHECKPOINT, MANIFEST, Manifest},
+        manifest::{CHECKPOINT, INDEX_HTML, MANIFEST, Manifest},
         pipeline,
         read::{FileError, FolderFiles, MANIFEST_BYTES_MAX, PackFiles, ZipFiles},
         report::{IndexRange, Report, Subject},
@@ -100,11 +101,21 @@ pub(super) fn verify_files(
     }
     ordered.findings = findings;
     check_upper_tiles(files, &mut ordered, bundles.clone(), proving);
-    let (ran, container) = rayon::join(
+    let (ran, (container, page)) = rayon::join(
         || run(files, &layout, size, &mut ordered, progress),
-        || files.digest_before(MANIFEST),
+        || {
+            let page = manifest
+                .as_ref()
+                .map(|manifest| check_page(files, manifest))
+                .transpose();
+            (files.digest_before(MANIFEST), page)
+        },
     );
     ran?;
+    let page = page.map_err(|error| VerifyError::Unreadable {
+        path: Path::new(INDEX_HTML).to_owned(),
+        error,
+    })?;
     ordered.settle()?;
     check_extent(&layout, checkpoint, manifest.as_ref(), &mut ordered);
     ordered.settle_places();
@@ -113,6 +124,7 @@ pub(super) fn verify_files(
         signed: signed.as_ref(),
         manifest: manifest.as_ref(),
         container,
+        page: page.unwrap_or_default(),
     };
     finish(files, ordered, &bundles, said, &mut report)?;
     expect(options.expected, &mut report);
@@ -192,6 +204,7 @@ struct Said<'a> {
     signed: Option<&'a SignedCheckpoint>,
     manifest: Option<&'a Manifest>,
     container: Result<Option<blake3::Hash>, FileError>,
+    page: PageCheck,
 }
 
 fn finish(
@@ -205,6 +218,7 @@ fn finish(
         signed,
         manifest,
         container,
+        page,
     } = said;
     let range = IndexRange {
         start: EntryIndex::new(bundles.start.saturating_mul(TILE_WIDTH)),
@@ -259,12 +273,16 @@ fn finish(
             recorded: ordered.recorded,
             jsonl,
             csv,
+            page: page.digest,
             whole: findings.total == 0,
         };
         let mut unknown = Vec::new();
         findings.extend(compare_manifest(manifest, found, &mut unknown)?);
         report.not_checked.extend(unknown);
     }
+    findings.extend(page.finding);
+    report.checked.extend(page.checked);
+    report.not_checked.extend(page.not_checked);
     findings.sort();
     report.findings = findings;
     pack_remarks(manifest, report);

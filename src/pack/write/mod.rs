@@ -2,6 +2,7 @@
 //! whenever the same range is exported under the same checkpoint by the same version.
 
 mod bundles;
+pub(super) mod page;
 mod prepare;
 mod readme;
 mod session;

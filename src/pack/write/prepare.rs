@@ -15,6 +15,7 @@ use crate::{
     pack::{
         container::{Packed, Run},
         derived::{CsvRows, JsonLines},
+        page,
     },
 };
 
@@ -31,6 +32,8 @@ pub(super) struct Prepared {
     pub(super) report: ChunkReport,
     pub(super) jsonl: Listing,
     pub(super) csv: Listing,
+    /// The bundle's share of `index.html`, where that carries the pack's files.
+    pub(super) page: Option<Listing>,
     /// When its first and last entry were recorded.
     pub(super) recorded: Option<(String, String)>,
 }
@@ -52,6 +55,7 @@ pub(super) fn prepare(
     bundle: Bundle,
     disclosure: &Disclosure<'_>,
     key: &IdentityKey,
+    with_page: bool,
 ) -> Result<Prepared, PackError> {
     let damaged = |error: &dyn std::fmt::Display| PackError::Damaged(error.to_string());
     let span = bundle.span;
@@ -78,14 +82,27 @@ pub(super) fn prepare(
     if let (Some(first), Some(last)) = (report.lines.first(), report.lines.last()) {
         recorded = time(first).zip(time(last));
     }
+    let entries = Packed::deflated(span.entries_path(), &bundle.entries)?;
+    let payloads = Packed::deflated(span.payload_path(), &payloads)?;
+    let page = with_page
+        .then(|| elements(&entries, &payloads))
+        .transpose()?;
     Ok(Prepared {
-        entries: Packed::deflated(span.entries_path(), &bundle.entries)?,
-        payloads: Packed::deflated(span.payload_path(), &payloads)?,
+        entries,
+        payloads,
         report,
         jsonl: Listing::of(jsonl)?,
         csv: Listing::of(csv)?,
+        page,
         recorded,
     })
+}
+
+fn elements(entries: &Packed, payloads: &Packed) -> io::Result<Listing> {
+    let mut lines = String::new();
+    page::push_element(entries, &mut lines);
+    page::push_element(payloads, &mut lines);
+    Listing::of(lines.into_bytes())
 }
 
 impl Disclosure<'_> {

@@ -62,6 +62,9 @@ checked then. So this pack proves what the ledger said, in which order, and that
 
 HOW TO VERIFY
 
+Open `index.html` in a browser for a first look: it checks and shows this pack, without any network. A page can lie, so rest
+nothing on it.
+
 1. Get the ledger's key from someone other than whoever gave you this pack, and compare it with the one above.
 2. Offline, on any machine, with the program `exhibit`, from its publisher, of the version above or a later one:
 
@@ -92,6 +95,7 @@ const FILES: &str = "\
 FILES
 
 manifest.json    what this pack says it is
+index.html       this pack in a browser
 checkpoint       the signed size and root of the ledger
 log.vkey         the ledger's key, for comparison; trust the one you got elsewhere
 tile/entries/    the entries, 256 to a file

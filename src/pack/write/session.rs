@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, io::Write, ops::Range};
 use super::{
     PackError, PackRequest, Summary,
     bundles::{Bundle, Bundles},
+    page::{PageWriter, carries_files},
     prepare::{Disclosure, Listing, Prepared, prepare},
     readme::readme,
 };
@@ -21,8 +22,8 @@ use crate::{
         container::{ContainerWriter, Packed, Spool},
         derived::CSV_HEADER,
         manifest::{
-            CHECKPOINT, EVENTS_CSV, EVENTS_JSONL, FileDigest, MANIFEST, Manifest, PACK_FORMAT,
-            PackCounts, Period, README, VERIFIER_KEY, tool,
+            CHECKPOINT, EVENTS_CSV, EVENTS_JSONL, FileDigest, INDEX_HTML, MANIFEST, Manifest,
+            PACK_FORMAT, PackCounts, Period, README, VERIFIER_KEY, tool,
         },
         pipeline,
         report::IndexRange,
@@ -44,6 +45,7 @@ pub(super) fn write<W: Write + Send>(
         withhold_parts: &request.withhold_parts,
     };
     let mut session = Session::start(out, request, bundles.clone())?;
+    let with_page = session.page.carries_files();
     let size = request.checkpoint.checkpoint().size;
     let start = bundles.start.saturating_mul(TILE_WIDTH);
     let mut from = Bundles::new(source.blocks(EntryIndex::new(start)));
@@ -52,7 +54,7 @@ pub(super) fn write<W: Write + Send>(
         .filter_map(|number| Span::of(number, size.value()));
     pipeline::run(
         || spans.next().map(|span| from.take(span)).transpose(),
-        |bundle: Bundle| prepare(bundle, &disclosure, &key),
+        |bundle: Bundle| prepare(bundle, &disclosure, &key, with_page),
         |prepared| session.take(prepared?),
     )?;
     session.finish(source)
@@ -90,6 +92,7 @@ struct Session<'a, W> {
     tiles_written: u64,
     jsonl: Lister,
     csv: Lister,
+    page: PageWriter,
     period: Option<Period>,
     files: BTreeMap<String, FileDigest>,
 }
@@ -117,6 +120,10 @@ impl Lister {
 impl<'a, W: Write + Send> Session<'a, W> {
     fn start(out: W, request: &'a PackRequest, bundles: Range<u64>) -> Result<Self, PackError> {
         let first = EntryIndex::new(bundles.start.saturating_mul(TILE_WIDTH));
+        let with_page = carries_files(IndexRange {
+            start: first,
+            end: EntryIndex::new(bundles.end.saturating_mul(TILE_WIDTH)),
+        });
         let origin = &request.checkpoint.checkpoint().origin;
         let lister = || {
             Ok::<_, std::io::Error>(Lister {
@@ -134,6 +141,7 @@ impl<'a, W: Write + Send> Session<'a, W> {
             tiles_written: 0,
             jsonl: lister()?,
             csv: lister()?,
+            page: PageWriter::new(with_page)?,
             period: None,
             files: BTreeMap::new(),
         };
@@ -160,6 +168,7 @@ impl<'a, W: Write + Send> Session<'a, W> {
         };
         self.files.insert(path.to_owned(), digest);
         let file = Packed::stored(path.to_owned(), text.into_bytes());
+        self.page.file(&file)?;
         Ok(self.container.add(&file)?)
     }
 
@@ -172,12 +181,16 @@ impl<'a, W: Write + Send> Session<'a, W> {
     fn put_tile(&mut self, id: TileId, hashes: &[NodeHash]) -> Result<(), PackError> {
         self.tiles_written = self.tiles_written.saturating_add(1);
         let file = Packed::stored(id.to_string(), encode_tile(hashes));
+        self.page.file(&file)?;
         Ok(self.container.add(&file)?)
     }
 
     fn take(&mut self, prepared: Prepared) -> Result<(), PackError> {
         self.container.add(&prepared.entries)?;
         self.container.add(&prepared.payloads)?;
+        if let Some(elements) = &prepared.page {
+            self.page.elements(elements)?;
+        }
         let leaves: Vec<NodeHash> = prepared
             .report
             .leaves
@@ -257,6 +270,8 @@ impl<'a, W: Write + Send> Session<'a, W> {
             blake3: FileHash::of(text.as_bytes()),
         };
         manifest.files.insert(README.to_owned(), digest);
+        let page = self.page.finish(&manifest, &mut self.container)?;
+        manifest.files.insert(INDEX_HTML.to_owned(), page);
         manifest.container = FileHash::from_bytes(*self.container.digest().as_bytes());
         let file = Packed::stored(MANIFEST.to_owned(), manifest.to_bytes());
         self.container.add(&file)?;

@@ -1,0 +1,132 @@
+// Bytes, text and numbers. Nothing here knows what an entry is.
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const encoder = new TextEncoder();
+
+/** What is wrong with bytes, in words for a person. */
+export class Malformed extends Error {}
+
+export const utf8 = (text) => encoder.encode(text);
+
+/** Decodes UTF-8; throws `Malformed` on anything else. */
+export function text(bytes, what = 'the text') {
+  try {
+    return strictUtf8.decode(bytes);
+  } catch {
+    throw new Malformed(`${what} is not UTF-8`);
+  }
+}
+
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+export function hex(bytes) {
+  let out = '';
+  for (const byte of bytes) out += HEX[byte];
+  return out;
+}
+
+export function fromHex(digits) {
+  return Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+}
+
+/** Base64 with padding, in its one spelling. */
+export function fromBase64(digits) {
+  let bytes;
+  try {
+    bytes = Uint8Array.fromBase64
+      ? Uint8Array.fromBase64(digits, { lastChunkHandling: 'strict' })
+      : Uint8Array.from(atob(digits), (char) => char.charCodeAt(0));
+  } catch {
+    throw new Malformed('not base64');
+  }
+  if (digits.length !== Math.ceil(bytes.length / 3) * 4 || /\s/.test(digits)) throw new Malformed('not base64 in its one form');
+  return bytes;
+}
+
+export function toBase64(bytes) {
+  let binary = '';
+  for (const byte of bytes) binary += String.fromCharCode(byte);
+  return btoa(binary);
+}
+
+export function same(a, b) {
+  if (a.length !== b.length) return false;
+  for (let at = 0; at < a.length; at += 1) if (a[at] !== b[at]) return false;
+  return true;
+}
+
+/** The `number`th hash of hashes that stand one after the other. */
+export const hashAt = (hashes, number) => hashes.subarray(number * 32, number * 32 + 32);
+
+/** Nanoseconds since 1970 as RFC 3339 with nine digits, the way the ledger writes them. */
+export function rfc3339(nanos) {
+  const seconds = new Date(Number(nanos / 1_000_000_000n) * 1000).toISOString().slice(0, 19);
+  return `${seconds}.${String(nanos % 1_000_000_000n).padStart(9, '0')}Z`;
+}
+
+/** A decimal number without sign or leading zeros, up to 2^53; `null` for any other text. */
+export function decimal(digits) {
+  const number = /^(0|[1-9][0-9]*)$/.test(digits) ? Number(digits) : NaN;
+  return Number.isSafeInteger(number) ? number : null;
+}
+
+const CRC = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte;
+  for (let bit = 0; bit < 8; bit += 1) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
+  return crc;
+});
+export function crc32(bytes) {
+  let crc = 0xffffffff;
+  for (let at = 0; at < bytes.length; at += 1) crc = CRC[(crc ^ bytes[at]) & 255] ^ (crc >>> 8);
+  return (crc ^ 0xffffffff) >>> 0;
+}
+
+/** Inflates, and stops at `limit` bytes: a few packed bytes can stand for a great many. */
+export async function inflate(packed, limit) {
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream('deflate-raw'));
+  const pieces = [];
+  let length = 0;
+  try {
+    for (const reader = stream.getReader(); ;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      length += value.length;
+      if (length > limit) {
+        await reader.cancel();
+        throw new Malformed(`it has over ${limit} bytes, the limit`);
+      }
+      pieces.push(value);
+    }
+  } catch (error) {
+    if (error instanceof Malformed) throw error;
+    throw new Malformed('it does not inflate');
+  }
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
+}
+
+/** Reads a file of the pack from where it is: base64 in this page, or a piece of a chosen file. */
+export async function load(file, limit) {
+  if (!file) return null;
+  if (file.problem) throw new Malformed(file.problem);
+  const packed = file.base64 === undefined ? new Uint8Array(await file.blob.arrayBuffer()) : fromBase64(file.base64);
+  const bytes = file.encoding === 'deflate-raw' ? await inflate(packed, limit) : packed;
+  if (bytes.length > limit) throw new Malformed(`it has ${bytes.length} bytes, over the limit of ${limit}`);
+  if (file.length !== undefined && (bytes.length !== file.length || crc32(bytes) !== file.crc)) {
+    throw new Malformed("its length or checksum is not the one in the zip's directory");
+  }
+  return bytes;
+}
+
+/** The most bytes of each kind of file. */
+export const LIMITS = {
+  text: 1 << 20,
+  manifest: 16 << 20,
+  tile: 8192,
+  entries: 256 * (65535 + 2),
+  payload: 256 * (8 + 1048576 + 32 * (4 + 32 + 24 + 510)),
+};

@@ -1,0 +1,498 @@
+// One verification of a pack: src/manual/pack-format.md, "How to verify".
+//
+// `gather` reads and hashes, which takes time and is done once. `judge` puts the results in order and reaches a
+// verdict; it is quick, and is done again whenever another key is given.
+
+import { LIMITS, Malformed, hashAt, hex, load, rfc3339, same, text } from './bytes.js';
+import { read } from './chunk.js';
+import { Findings, finding } from './findings.js';
+import { fileHash } from './hashes.js';
+import { checkSignature, parseCheckpoint, parseKey } from './note.js';
+import { OrderCheck } from './order.js';
+import { Sequences } from './sequences.js';
+import { Frontier, SignedTree, WIDTH, holdsTile, otherTiles, parseSpan, parseTile, spanOf, spanPath, tilePath } from './tree.js';
+
+const NAMED = ['checkpoint', 'log.vkey', 'events.jsonl', 'events.csv', 'README.txt', 'manifest.json', 'index.html'];
+const entrySpan = (path) => (path.startsWith('tile/entries/') ? parseSpan(path.slice(13)) : null);
+
+/** Reads the small files and has every bundle checked by `check`, which spreads them over the cores. */
+export async function gather(pack, check, progress) {
+  const problems = [...pack.problems];
+  const note = await read(pack.files.get('checkpoint'), 'checkpoint', LIMITS.text, 'checkpoint_malformed', null, problems);
+  let checkpoint = null;
+  let unreadable = null;
+  try {
+    checkpoint = note && parseCheckpoint(note);
+  } catch (error) {
+    unreadable = error.message;
+  }
+  const manifest = await readManifest(pack, problems);
+  const ownKey = await readKey(pack);
+  const size = manifest?.tree_size ?? checkpoint?.size ?? null;
+  const spans = layout([...pack.files.keys()], size);
+  const bundles = spans.length === 0 ? { start: 0, end: 0 } : { start: spans[0].number, end: spans.at(-1).number + 1 };
+  problems.push(...unexpected(pack, spans, bundles, size, manifest));
+  const total = spans.reduce((sum, span) => sum + span.width, 0);
+  let done = 0;
+  progress(0, total);
+  const reports = await Promise.all(spans.map(async (span) => {
+    const tileSpan = (size !== null && spanOf(span.number, size)) || span;
+    const files = filesOf(pack, span, tileSpan);
+    const report = await check({ span, tileSpan, files });
+    done += span.width;
+    progress(done, total);
+    return { ...report, files };
+  }));
+  const upper = await readTiles(pack, bundles, size);
+  const digests = await digestFiles(pack, manifest);
+  return { pack, problems, checkpoint, unreadable, manifest, ownKey, size, spans, bundles, reports, upper, digests };
+}
+
+export const filesOf = (pack, span, tileSpan) => ({
+  entries: pack.files.get(`tile/entries/${spanPath(span)}`),
+  payload: pack.files.get(`payload/${spanPath(span)}`),
+  tile: pack.files.get(tilePath(0, tileSpan)),
+});
+
+async function readKey(pack) {
+  try {
+    return parseKey(text(await load(pack.files.get('log.vkey'), LIMITS.text)));
+  } catch {
+    return null;
+  }
+}
+
+async function readManifest(pack, problems) {
+  const bytes = await read(pack.files.get('manifest.json'), 'manifest.json', LIMITS.manifest, 'manifest_mismatch', null, problems);
+  if (!bytes) return null;
+  let why = 'it is not written in its one form';
+  try {
+    const written = text(bytes);
+    const manifest = JSON.parse(written);
+    if (manifest?.format !== 'exhibit-pack/1') why = `its format is not "exhibit-pack/1"`;
+    else if (`${JSON.stringify(manifest, null, 2)}\n` === written && wellFormed(manifest)) return manifest;
+  } catch (error) {
+    why = error.message;
+  }
+  problems.push(finding('manifest_mismatch', null, 'a manifest', why, 'manifest.json'));
+  return null;
+}
+
+function wellFormed(manifest) {
+  const number = Number.isSafeInteger;
+  const range = (value) => number(value?.start) && number(value?.end);
+  return number(manifest.tree_size) && range(manifest.range) && range(manifest.requested)
+    && typeof manifest.files === 'object' && manifest.files !== null
+    && Array.isArray(manifest.sources?.listed) && Array.isArray(manifest.withhold_parts);
+}
+
+/** The entry bundles in order; where there are two of one number, the one that a tree of this size has is meant. */
+function layout(paths, size) {
+  const spans = new Map();
+  for (const path of paths) {
+    const span = entrySpan(path);
+    if (!span) continue;
+    const meant = size === null ? null : spanOf(span.number, size)?.width;
+    const kept = spans.get(span.number) ?? span;
+    const better = kept.width !== meant && (span.width === meant || span.width > kept.width);
+    spans.set(span.number, better ? span : kept);
+  }
+  return [...spans.values()].sort((a, b) => a.number - b.number);
+}
+
+/** The files that are not of this layout and not in the manifest. */
+function unexpected(pack, spans, bundles, size, manifest) {
+  const widths = new Map(spans.map((span) => [span.number, span.width]));
+  const belongs = (path) => {
+    if (NAMED.includes(path) || (manifest && Object.hasOwn(manifest.files, path))) return true;
+    const span = entrySpan(path) ?? (path.startsWith('payload/') ? parseSpan(path.slice(8)) : null);
+    if (span) return widths.get(span.number) === span.width;
+    const tile = parseTile(path);
+    if (!tile) return false;
+    return size === null || holdsTile(tile, bundles, size) || (tile.level === 0 && widths.get(tile.span.number) === tile.span.width);
+  };
+  return [...pack.files.keys()].filter((path) => !belongs(path)).map((path) => finding('unexpected_file', null, 'no such file', 'a file', path));
+}
+
+/** The tiles above level 0, and the one at the right edge of level 0. */
+async function readTiles(pack, bundles, size) {
+  const tiles = new Map();
+  if (size === null || bundles.end === bundles.start) return tiles;
+  for (const { level, span } of otherTiles(bundles, size)) {
+    const path = tilePath(level, span);
+    try {
+      tiles.set(path, await load(pack.files.get(path), LIMITS.tile));
+    } catch (error) {
+      if (!(error instanceof Malformed)) throw error;
+      tiles.set(path, new Uint8Array());
+    }
+  }
+  return tiles;
+}
+
+/** BLAKE3 of the small files that the manifest has digests of, as far as they are here. */
+async function digestFiles(pack, manifest) {
+  const digests = new Map();
+  for (const path of Object.keys(manifest?.files ?? {})) {
+    if (['events.jsonl', 'events.csv', 'index.html', 'manifest.json'].includes(path) || !pack.files.has(path)) continue;
+    try {
+      const bytes = await load(pack.files.get(path), 64 << 20);
+      digests.set(path, { bytes: bytes.length, blake3: hex(fileHash(bytes)) });
+    } catch {
+      digests.set(path, { bytes: 0, blake3: 'unreadable' });
+    }
+  }
+  return digests;
+}
+
+/** Puts everything in order, under a trusted key or, without one, under the key that the pack has itself. */
+export function judge(gathered, trusted) {
+  const { checkpoint, manifest, bundles, reports, size, pack } = gathered;
+  const key = trusted ?? gathered.ownKey;
+  const findings = new Findings();
+  findings.add(...gathered.problems.map((one) => ({ ...one })));
+  const checked = [];
+  const signed = checkSigner(gathered, key, trusted, findings, checked);
+  const run = new Run(gathered, key?.name ?? checkpoint?.origin ?? '', findings);
+  run.checkUpperTiles();
+  reports.forEach((report) => run.take(report));
+  run.settleTiles();
+  findDuplicates(reports, findings);
+  run.checkExtent();
+  run.checkRoot(checked);
+  run.order.finish();
+  const range = { start: bundles.start * WIDTH, end: run.order.next };
+  const sources = run.sequences.statement(bundles.start === 0);
+  if (manifest) compareManifest(gathered, key, run, range, sources, findings);
+  findings.sort();
+  const report = { key, trusted: Boolean(trusted), signed, findings, checked, notChecked: [], incomplete: [], counts: run.counts, tiles: run.tiles, range, sources, size, pack, recorded: run.recorded };
+  remarks(gathered, report);
+  report.verdict = verdict(report);
+  return report;
+}
+
+function verdict(report) {
+  const { counts, sources, incomplete } = report;
+  if (counts.entries === 0) incomplete.push('there is no entry, so nothing was verified');
+  if (sources.missing > 0) incomplete.push(`${sources.missing} events that producers counted never arrived`);
+  if (sources.repeated > 0) incomplete.push(`${sources.repeated} events carry a number that their source had used before`);
+  if (report.findings.total > 0) return 'altered';
+  if (incomplete.length > 0) return 'incomplete';
+  return report.trusted ? 'verified' : 'unconfirmed';
+}
+
+function checkSigner({ checkpoint, unreadable }, key, trusted, findings, checked) {
+  const whose = key ? `a signature by ${key.vkey}` : 'a signature';
+  if (unreadable !== null) findings.add(finding('checkpoint_malformed', null, 'a signed checkpoint', unreadable, 'checkpoint'));
+  if (!checkpoint) return false;
+  if (checkpoint.extended) {
+    findings.add(finding('checkpoint_malformed', null, 'the one form of a checkpoint', 'another form', 'checkpoint'));
+    return false;
+  }
+  const wrong = key ? checkSignature(checkpoint, key) : ['checkpoint_untrusted', 'there is no key to check it with'];
+  if (wrong) findings.add(finding(wrong[0], null, whose, wrong[1], 'checkpoint'));
+  else checked.push(trusted ? "the checkpoint's signature, by the key that you gave" : "the checkpoint's signature, by the key that came with the pack");
+  return !wrong;
+}
+
+/** The ordered half: each bundle against the one before, and the tree. */
+class Run {
+  counts = { entries: 0, whole: 0, partial: 0, absent: 0, disclosed: 0, withheld: 0 };
+  tiles = 0;
+  recorded = null;
+  sequences = new Sequences();
+  #g;
+  #findings;
+  #frontier;
+  #rootAt = null;
+  #signed = null;
+  #upper = null;
+  #doubtful = [];
+  #uneven = null;
+
+  constructor(gathered, origin, findings) {
+    const { checkpoint, size, bundles } = gathered;
+    this.#g = gathered;
+    this.#findings = findings;
+    this.order = new OrderCheck(bundles.start * WIDTH, origin, findings);
+    this.#frontier = bundles.start === 0 ? new Frontier() : null;
+    this.proving = checkpoint && checkpoint.size === size ? checkpoint : null;
+    if (this.proving) this.#signed = new SignedTree(size, checkpoint.root, tileReader(gathered));
+    if (this.proving && bundles.start === 0 && bundles.end === Math.ceil(size / WIDTH)) this.#upper = [];
+    if (checkpoint?.size === 0) this.#watch();
+  }
+
+  checkUpperTiles() {
+    const { bundles, size, upper } = this.#g;
+    if (!this.proving || bundles.end === bundles.start) return;
+    let edgeSaid = this.#upper !== null;
+    for (const { level, span } of otherTiles(bundles, size)) {
+      const path = tilePath(level, span);
+      const hashes = upper.get(path);
+      if (!hashes || hashes.length !== span.width * 32) {
+        const found = hashes ? `${hashes.length} bytes` : 'nothing';
+        this.#findings.add(finding(hashes ? 'tile_altered' : 'tile_missing', null, `${span.width} hashes`, found, path));
+        edgeSaid ||= !span.full;
+        continue;
+      }
+      if (this.#upper) continue;
+      this.tiles += 1;
+      if (this.#signed.vouches(level, span, hashes) !== 'no') continue;
+      // The partial tiles make the root together: which one of them is wrong can't be told.
+      if (span.full || !edgeSaid) this.#findings.add(finding('tile_altered', null, 'a tile of the tree that the checkpoint signs', 'another', path));
+      edgeSaid ||= !span.full;
+    }
+  }
+
+  take(report) {
+    this.#findings.add(...report.findings.map((one) => ({ ...one })));
+    if (!report.readable) {
+      this.order.skipTo(report.span.first + report.span.width);
+      this.#frontier = null;
+      return;
+    }
+    for (const name of Object.keys(this.counts)) this.counts[name] += report.counts[name];
+    for (const line of report.lines) {
+      if (!line) continue;
+      this.sequences.take(line.source, line.sequence);
+      this.recorded = [this.recorded?.[0] ?? line.recorded, line.recorded];
+    }
+    if (report.count !== report.span.width) this.#uneven ??= report.span.first;
+    this.#grow(report);
+    this.#compareTile(report);
+    if (this.#upper && report.count === WIDTH) this.#upper.push(report.root);
+    this.order.absorb(report);
+  }
+
+  /** Makes the tree over all entries, and keeps its root where it has the signed size. */
+  #grow({ span, count, leaves, root }) {
+    if (this.#frontier?.size !== span.first) {
+      this.#frontier = null;
+      return;
+    }
+    const signedSize = this.#g.checkpoint?.size;
+    if (root && !(signedSize > span.first && signedSize < span.first + count)) {
+      this.#frontier.push(root, 8);
+      this.#watch();
+      return;
+    }
+    for (let place = 0; place < count; place += 1) {
+      this.#frontier.push(hashAt(leaves, place));
+      this.#watch();
+    }
+  }
+
+  #watch() {
+    if (this.#frontier.size === this.#g.checkpoint?.size) this.#rootAt = this.#frontier.root();
+  }
+
+  /** Compares a level-0 tile with the entries under it. Where they differ, the signed root says which is wrong. */
+  #compareTile(report) {
+    const { tile, tileRoot, tileSpan, leaves, span } = report;
+    if (!tile) return;
+    this.tiles += 1;
+    const alike = same(tile, leaves);
+    const found = tileRoot ?? hashAt(tile, 0);
+    let vouched = null;
+    if (this.#signed) {
+      if (tileSpan.full) vouched = this.#signed.slot(1, tileSpan.number);
+      else vouched = this.#signed.vouches(0, tileSpan, tile) === 'yes' ? hashAt(tile, 0) : null;
+    }
+    const root = vouched instanceof Uint8Array ? vouched : null;
+    if (root && same(root, found)) {
+      if (!alike) this.#blameEntries(report);
+    } else if (root && alike) {
+      this.#findings.add(finding('entry_altered', span.first, `root ${hex(root)} over its bundle of 256 entries`, hex(found)));
+    } else if (!alike) {
+      let at = 0;
+      const many = Math.min(tile.length, leaves.length) / 32;
+      while (at < many && same(hashAt(tile, at), hashAt(leaves, at))) at += 1;
+      this.#doubt(tilePath(0, tileSpan), span.first + at);
+    }
+  }
+
+  /** Names the entries that are not those of a tile that the signed root vouches for. */
+  #blameEntries({ tile, leaves, lines, span }) {
+    for (let place = 0; place * 32 < tile.length && place < lines.length; place += 1) {
+      const [expected, found] = [hashAt(tile, place), hashAt(leaves, place)];
+      // An entry that stands elsewhere is said to be misplaced, and one that does not decode to be unreadable.
+      const inPlace = lines[place]?.index === span.first + place;
+      if (inPlace && !same(expected, found)) {
+        this.#findings.add(finding('entry_altered', span.first + place, `leaf ${hex(expected)}`, `leaf ${hex(found)}`));
+      }
+    }
+  }
+
+  #doubt(path, index) {
+    if (this.#doubtful.length < 1000) this.#doubtful.push({ path, index });
+  }
+
+  /** Makes the tiles above level 0 again, where the pack has all entries, and compares. */
+  settleTiles() {
+    const { upper, size } = this.#g;
+    let nodes = this.#upper ?? [];
+    for (let level = 1; nodes.length > 0; level += 1) {
+      const above = [];
+      for (let number = 0; number * WIDTH < nodes.length; number += 1) {
+        const hashes = join(nodes.slice(number * WIDTH, (number + 1) * WIDTH));
+        const made = spanOf(number, nodes.length);
+        const there = upper.get(tilePath(level, made));
+        if (there?.length === hashes.length) {
+          this.tiles += 1;
+          if (!same(there, hashes)) this.#doubt(tilePath(level, made), Math.min(number * WIDTH ** (level + 1), size));
+        }
+        if (made.full) {
+          const tree = new Frontier();
+          nodes.slice(number * WIDTH, (number + 1) * WIDTH).forEach((node) => tree.push(node));
+          above.push(tree.root());
+        }
+      }
+      nodes = above;
+    }
+  }
+
+  checkExtent() {
+    const { spans, manifest, checkpoint } = this.#g;
+    const range = manifest?.range;
+    if (spans.length === 0) {
+      if (range && range.start < range.end) this.#findings.add(finding('missing_entries', range.start, `entries ${range.start} to ${range.end}`, 'no entry'));
+      return;
+    }
+    const start = spans[0].first;
+    const end = this.order.next;
+    if (range && range.start < start) this.#findings.add(finding('missing_entries', range.start, `entry ${range.start}`, `entry ${start}`));
+    const whole = checkpoint && spanOf(spans.at(-1).number, checkpoint.size);
+    const due = Math.max(range ? Math.min(range.end, checkpoint?.size ?? Infinity) : 0, whole ? whole.first + whole.width : 0);
+    if (due > end) this.#findings.add(finding('missing_entries', end, `entries up to ${due}`, `the end at ${end}`));
+    if (checkpoint && checkpoint.size < end) {
+      this.#findings.add(finding('checkpoint_behind', checkpoint.size, `a checkpoint of at least ${end} entries`, `one of ${checkpoint.size}`));
+    }
+    const said = this.order.misplaced || this.#findings.has('missing_entries', 'entry_malformed');
+    if (this.#uneven !== null && !said) {
+      this.#findings.add(finding('entries_reordered', this.#uneven, 'each entry in its bundle', 'another number of entries in this bundle'));
+    }
+  }
+
+  /** Compares the root over the entries with the signed one, and settles which tiles are wrong. */
+  checkRoot(checked) {
+    const { checkpoint, bundles } = this.#g;
+    if (!checkpoint) return;
+    const explained = this.order.misplaced || this.#findings.has('entry_altered', 'entry_malformed', 'missing_entries');
+    if (this.#rootAt) {
+      if (!same(this.#rootAt, checkpoint.root)) {
+        if (!explained) this.#findings.add(finding('root_mismatch', null, `root ${hex(checkpoint.root)}`, `root ${hex(this.#rootAt)}`));
+        return;
+      }
+      checked.push('the root over all entries, against the checkpoint');
+    } else if (bundles.start === 0 && bundles.end * WIDTH >= checkpoint.size) {
+      return;
+    } else {
+      checked.push('the entries against the hash tiles, and the hash tiles against the signed root');
+    }
+    for (const { path, index } of this.#doubtful) {
+      this.#findings.add(finding('tile_altered', index, 'the hashes of the signed tree', 'others', path));
+    }
+  }
+}
+
+function join(hashes) {
+  const out = new Uint8Array(hashes.length * 32);
+  hashes.forEach((hash, at) => out.set(hash, at * 32));
+  return out;
+}
+
+/** Reads tiles of any level: those above from memory, level 0 from the bundles' reports. */
+export function tileReader({ upper, reports }) {
+  const byNumber = new Map(reports.map((report) => [report.tileSpan.number, report]));
+  return (level, span) => {
+    const hashes = upper.get(tilePath(level, span)) ?? (level === 0 ? byNumber.get(span.number)?.tile : null);
+    return hashes?.length === span.width * 32 ? hashes : null;
+  };
+}
+
+/** Finds events that were recorded twice: one (source, event id) in two entries. */
+function findDuplicates(reports, findings) {
+  const seen = new Map();
+  for (const report of reports) {
+    for (const line of report.lines ?? []) {
+      if (!line) continue;
+      let ids = seen.get(line.source);
+      if (!ids) seen.set(line.source, (ids = new Map()));
+      const first = ids.get(line.eventId);
+      if (first === undefined) ids.set(line.eventId, line.index);
+      else if (first !== line.index) findings.add(finding('duplicate_event', line.index, `no second entry for the event of entry ${first}`, `entry ${line.index}`));
+    }
+  }
+}
+
+/** What in the manifest is not so. */
+function compareManifest({ manifest, checkpoint, pack, digests }, key, run, range, sources, findings) {
+  const found = [];
+  const differ = (field, expected, said) => {
+    const [a, b] = [JSON.stringify(expected), JSON.stringify(said)];
+    if (a !== b) found.push(finding('manifest_mismatch', null, a, b, `manifest.json, ${field}`));
+  };
+  if (key) {
+    differ('origin', key.name, manifest.origin);
+    differ('key', key.vkey, manifest.key);
+  }
+  if (checkpoint) {
+    differ('tree_size', checkpoint.size, manifest.tree_size);
+    differ('root', hex(checkpoint.root), manifest.root);
+    differ('checkpoint', checkpoint.note.whole, manifest.checkpoint);
+  }
+  const { requested } = manifest;
+  const whole = { start: Math.floor(requested.start / WIDTH) * WIDTH, end: Math.min(Math.ceil(requested.end / WIDTH) * WIDTH, manifest.tree_size) };
+  differ('range', whole, manifest.range);
+  if (findings.total === 0) {
+    const { counts } = run;
+    differ('range', range, manifest.range);
+    differ('counts', { entries: counts.entries, payloads_whole: counts.whole, payloads_partial: counts.partial, parts_disclosed: counts.disclosed, parts_withheld: counts.withheld, tiles: run.tiles }, manifest.counts);
+    differ('recorded', run.recorded && { first: rfc3339(run.recorded[0]), last: rfc3339(run.recorded[1]) }, manifest.recorded);
+    differ('sources', sources, manifest.sources);
+  }
+  for (const path of ['checkpoint', 'log.vkey', 'events.jsonl', 'events.csv', 'README.txt']) {
+    if (!Object.hasOwn(manifest.files, path)) found.push(finding('manifest_mismatch', null, 'a digest in the manifest', 'none', path));
+  }
+  for (const [path, said] of Object.entries(manifest.files)) {
+    const there = digests.get(path);
+    if (there) {
+      if (said.bytes !== there.bytes || said.blake3 !== there.blake3) found.push(finding('manifest_mismatch', null, JSON.stringify(said), JSON.stringify(there), path));
+    } else if (!pack.embedded && !pack.files.has(path)) {
+      found.push(finding('manifest_mismatch', null, 'the file', 'it is not there', path));
+    }
+  }
+  if (pack.containerDigest && pack.containerDigest !== manifest.container) {
+    found.push(finding('container_damaged', null, `a zip with the digest ${manifest.container}`, pack.containerDigest, 'the zip before its manifest'));
+  }
+  findings.add(...found);
+}
+
+const number = (value) => value.toLocaleString('en');
+
+/** Says what was looked at and what was not. */
+function remarks({ manifest, pack, size, checkpoint }, report) {
+  const { counts, checked, notChecked, range } = report;
+  checked.push(
+    `${number(counts.entries)} entries: form, place, clock, chain and leaf of each`,
+    `${number(counts.whole)} payloads, every part`,
+    `${number(counts.partial)} payloads as far as they are disclosed`,
+    `${number(counts.disclosed)} disclosed parts, against their commitments`,
+    `${number(report.tiles)} hash tiles, every hash`,
+    'that no event was recorded twice',
+  );
+  if (manifest) checked.push('what the manifest says of range, counts, times and sources, against the entries');
+  if (pack.containerDigest) checked.push("every byte of the zip before its manifest, against the manifest's digest");
+  if (!report.trusted) notChecked.push('whose key this is: no key was given but the one inside the pack, and that one proves nothing');
+  if (counts.withheld > 0) notChecked.push(`the content of ${number(counts.withheld)} withheld or erased parts: only their commitments are here`);
+  if (counts.absent > 0) notChecked.push(`${number(counts.absent)} payloads: they are not here`);
+  if (size !== null && (range.start > 0 || range.end < size)) {
+    notChecked.push(`the entries of the ledger outside ${number(range.start)} to ${number(range.end)}: it has ${number(size)}, and they are not in this pack`);
+  }
+  if (manifest?.filter) notChecked.push('that the filter in the manifest is why payloads are withheld: nobody signs the manifest');
+  notChecked.push('events.jsonl and events.csv, line by line: `exhibit verify` makes them again and compares');
+  if (pack.embedded) notChecked.push('the zip file around this page: this page saw the copy of the data inside itself, and a page can lie');
+  const others = (checkpoint?.note.signatures.length ?? 0) - (report.signed ? 1 : 0);
+  if (others > 0) notChecked.push(`${others} more ${others === 1 ? 'signature' : 'signatures'} on the checkpoint, such as witnesses': \`exhibit verify\` checks those under a policy`);
+  notChecked.push('that nobody else was shown another history: compare with a receipt or checkpoint kept elsewhere');
+}
