@@ -7,12 +7,11 @@
 //! quorum <name>|none
 //! ```
 //!
-//! One statement a line; `#` begins a comment; words are separated by spaces and tabs. A group's members are witnesses
-//! and groups defined before it, each used in one group at most. There is exactly one quorum. A policy says who must
-//! have signed, not when: how old a cosignature may be is the reader's business.
-
-#[cfg(test)]
-mod tests;
+//! One statement a line, lines end in a newline alone, and words are separated by spaces and tabs. A line whose first
+//! word begins with `#` is a comment; a `#` further on is part of its word. A group's members are witnesses and groups
+//! defined before it, each used in one group at most. There is exactly one quorum. No public key stands there twice,
+//! whatever its name: one witness must not be able to make a quorum of two. A policy says who must have signed, not
+//! when: how old a cosignature may be is the reader's business.
 
 use std::{collections::HashMap, str::FromStr};
 
@@ -163,7 +162,7 @@ impl FromStr for Policy {
         }
         let mut reader = Reader::default();
         for (line, number) in text.split('\n').zip(1..) {
-            let statement = reader.statement(line.strip_suffix('\r').unwrap_or(line));
+            let statement = reader.statement(line);
             statement.map_err(|problem| InvalidPolicy {
                 line: number,
                 problem,
@@ -186,16 +185,19 @@ struct Reader {
 
 impl Reader {
     fn statement(&mut self, line: &str) -> Result<(), String> {
-        if let Some(other) = line.chars().find(|c| c.is_control() && *c != '\t') {
-            return Err(format!("it has the control character {other:?}; remove it"));
+        let control = |c: &char| c.is_ascii_control() && *c != '\t';
+        if let Some(other) = line.chars().find(control) {
+            return Err(format!(
+                "it has the control character {other:?}; remove it (lines end in \\n alone)"
+            ));
         }
-        let line = line.split('#').next().unwrap_or_default();
         let words: Vec<&str> = line
             .split([' ', '\t'])
             .filter(|word| !word.is_empty())
             .collect();
         match words.as_slice() {
             [] => Ok(()),
+            [comment, ..] if comment.starts_with('#') => Ok(()),
             ["log", key] => self.log(key, None),
             ["log", key, url] => self.log(key, Some(url)),
             ["witness", name, key] => self.witness(name, key, None),
@@ -205,7 +207,7 @@ impl Reader {
             }
             ["quorum", name] => self.set_quorum(name),
             [first @ ("log" | "witness" | "group" | "quorum"), ..] => Err(format!(
-                "a `{first}` line has another number of words; write `{}`",
+                "a `{first}` line has another number of words; write `{}`, and comments on lines of their own",
                 form(first)
             )),
             [first, ..] => Err(format!(
@@ -219,8 +221,11 @@ impl Reader {
         if key.key_type() == KeyType::CosignatureV1 {
             return Err("this is a cosigner's key (0x04), not a log's".to_owned());
         }
-        if self.logs.iter().any(|log| log.key == key) {
-            return Err(format!("the log {} is named twice", key.name()));
+        if let Some(other) = self.logs.iter().find(|other| other.key.is_same_key(&key)) {
+            let other = other.key.name();
+            return Err(format!(
+                "this is the key of the log {other} too; a policy names a key once"
+            ));
         }
         room("logs", self.logs.len())?;
         let url = url.map(check_url).transpose()?;
@@ -235,7 +240,7 @@ impl Reader {
                 "{key} is an Ed25519 key (0x01), which does not cosign; give the witness's key of type 0x04 or 0x06"
             ));
         }
-        if let Some(other) = self.witnesses.iter().find(|other| other.key == key) {
+        if let Some(other) = self.witnesses.iter().find(|w| w.key.is_same_key(&key)) {
             return Err(format!(
                 "this is the key of {} too; one witness counts once",
                 other.name
@@ -358,3 +363,6 @@ fn check_url(url: &str) -> Result<String, String> {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,7 @@ mod ledger_v1;
 mod rfc6962;
 mod tables;
 mod tiles;
+mod witness;
 
 /// The tree over some leaves: its root at any size, and its tiles.
 struct Tree {

@@ -17,6 +17,8 @@ use exhibit::{
 
 use crate::process::{exhibit, init, run, run_ok};
 
+mod recovery;
+
 /// A running `exhibit`, killed without mercy when dropped.
 pub(crate) struct Running {
     child: Child,

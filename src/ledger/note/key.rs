@@ -202,6 +202,11 @@ impl VerifierKey {
         self.public.key_type()
     }
 
+    /// Whether the two are one public key, whatever their names, and so their ids, are.
+    pub fn is_same_key(&self, other: &Self) -> bool {
+        self.public.to_bytes() == other.public.to_bytes()
+    }
+
     /// Whether this key made the signature of the text: `Some`, and the time that a timed signature carries.
     pub(super) fn verifies(&self, text: &str, signature: &[u8]) -> Option<Option<CosignedAt>> {
         match &self.public {

@@ -1,8 +1,8 @@
-//! What policies ask for, and what is not one.
+//! Policies, by what they are met by and what they refuse.
 
 use super::*;
 use crate::ledger::{
-    note::CosigningKey,
+    note::{CosigningKey, SigningKey},
     sample::{key, ledger},
 };
 
@@ -48,7 +48,7 @@ fn met(rules: &str, signers: &[usize]) -> bool {
 
 #[test]
 fn quorums_count_witnesses_and_groups() {
-    let nested = "group most 2 a b c\ngroup both all most d # and d\nquorum both\n";
+    let nested = "group most 2 a b c\ngroup both all most d\n \t# and d\nquorum both\n";
     for (signers, expected) in [
         (vec![], false),
         (vec![0, 1], false),
@@ -77,7 +77,7 @@ fn a_made_up_cosignature_counts_for_nothing_and_is_told() {
 
 #[test]
 fn the_parts_are_read_as_written() {
-    let policy: Policy = format!("{}quorum none\r\n", header()).parse().unwrap();
+    let policy: Policy = format!("{}quorum none\n", header()).parse().unwrap();
     assert_eq!(policy.logs()[0].key, *key().verifier());
     assert_eq!(policy.witnesses().len(), 4);
     let url = policy.witnesses()[1].url.as_deref();
@@ -98,7 +98,7 @@ fn statements_of_another_form_are_refused_with_their_line() {
         ("quorum".to_owned(), 1, "quorum NAME|none"),
         ("log".to_owned(), 1, "log VKEY [URL]"),
         (format!("log {log} ftp://x"), 1, "not a URL"),
-        (format!("log {log}\nlog {log}"), 2, "named twice"),
+        (format!("log {log}\nlog {log}"), 2, "names a key once"),
         (format!("log {a}"), 1, "cosigner's key"),
         (format!("log {}", &log[1..]), 1, "not a verifier key"),
         (format!("witness a {log}"), 1, "does not cosign"),
@@ -107,6 +107,10 @@ fn statements_of_another_form_are_refused_with_their_line() {
         (format!("witness a {a}\nwitness b {a}"), 2, "counts once"),
         (format!("witness a\u{a0}{a}"), 1, "witness NAME VKEY"),
         (format!("witness a {a}\u{b}"), 1, "control character"),
+        ("quorum none\r\n".to_owned(), 1, "\\n alone"),
+        ("quorum none\u{7f}".to_owned(), 1, "control character"),
+        ("quorum none # nobody".to_owned(), 1, "lines of their own"),
+        (format!("{two}group g all a #b"), 3, "defined above"),
         (format!("{two}group g 3 a b"), 3, "1 to 2"),
         (format!("{two}group g 0 a b"), 3, "1 to 2"),
         (format!("{two}group g 02 a b"), 3, "1 to 2"),
@@ -125,4 +129,53 @@ fn statements_of_another_form_are_refused_with_their_line() {
         assert_eq!(refused.line, line, "{text}: {refused}");
         assert!(refused.problem.contains(why), "{text}: {refused}");
     }
+}
+
+/// A cosignature of type 0x04 does not cover its signer's name, so one key under two names would sign for both.
+#[test]
+fn one_public_key_under_two_names_does_not_make_a_quorum_of_two() {
+    let [one, two] = ["a", "z"].map(|name| cosigner(name, 1).verifier().to_string());
+    let text = format!("witness a {one}\nwitness z {two}\ngroup both all a z\nquorum both\n");
+    let refused = text.parse::<Policy>().unwrap_err();
+    assert_eq!(refused.line, 2);
+    assert!(refused.problem.contains("counts once"), "{refused}");
+    let other = SigningKey::from_seed("example.com/other".parse().unwrap(), &[7; 32]);
+    let same = SigningKey::from_seed("example.com/same".parse().unwrap(), &[7; 32]);
+    let logs = format!(
+        "log {}\nlog {}\nquorum none\n",
+        other.verifier(),
+        same.verifier()
+    );
+    assert_eq!(logs.parse::<Policy>().unwrap_err().line, 2);
+}
+
+#[test]
+fn a_hash_sign_within_a_word_is_part_of_it() {
+    let [a, ..] = witnesses().map(|key| key.verifier().to_string());
+    let text = format!("#\n\t # x\u{85}\nwitness w#1 {a} https://w.example.com/#one\nquorum w#1");
+    let policy: Policy = text.parse().unwrap();
+    let [witness] = policy.witnesses() else {
+        panic!("one witness")
+    };
+    assert_eq!(witness.name, "w#1");
+    assert_eq!(witness.url.as_deref(), Some("https://w.example.com/#one"));
+}
+
+#[test]
+fn as_many_names_as_the_specification_asks_for_are_taken() {
+    let mut text = String::new();
+    for n in 0..32u8 {
+        let log = SigningKey::from_seed(format!("example.com/{n}").parse().unwrap(), &[n; 32]);
+        let witness = cosigner(&format!("w{n}"), n);
+        text.push_str(&format!(
+            "log {}\nwitness w{n} {}\n",
+            log.verifier(),
+            witness.verifier()
+        ));
+        text.push_str(&format!("group g{n} any w{n}\n"));
+    }
+    text.push_str("quorum g31\n");
+    let policy: Policy = text.parse().unwrap();
+    assert_eq!((policy.logs().len(), policy.witnesses().len()), (32, 32));
+    assert!(policy.is_met_by(|place| place == 31) && !policy.is_met_by(|place| place != 31));
 }

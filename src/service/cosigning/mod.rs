@@ -50,6 +50,9 @@ use crate::{
 /// The file in the data directory that holds the last checkpoint under which the policy was met.
 pub const WITNESSED_FILE: &str = "witnessed";
 
+/// How soon witnesses that failed are asked again where an append waits, at the soonest.
+const RETRY_SOONEST: Duration = Duration::from_secs(1);
+
 /// What is to happen when the policy is not met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnUnmet {
@@ -166,7 +169,9 @@ impl Cosigning {
             nudge: Notify::new(),
         };
         let last = cosigning.last_witnessed().map(Arc::new);
-        cosigning.ledger.publish(last.clone());
+        cosigning
+            .ledger
+            .publish(cosigning.published_first(last.clone()));
         cosigning.witnessed.send_replace(last);
         Ok(Arc::new(cosigning))
     }
@@ -211,7 +216,14 @@ impl Cosigning {
                         () = self.nudge.notified() => {}
                     }
                 } else {
-                    tokio::time::sleep(self.options.interval).await;
+                    let soonest = self.options.interval.min(RETRY_SOONEST);
+                    tokio::select! {
+                        () = tokio::time::sleep(self.options.interval) => {}
+                        () = async {
+                            tokio::time::sleep(soonest).await;
+                            self.nudge.notified().await;
+                        } => {}
+                    }
                 }
             };
             tokio::select! {
@@ -336,6 +348,21 @@ impl Cosigning {
             self.ledger.publish(Some(cosigned));
         }
         met
+    }
+
+    /// What is published before the first round. A server that fails open may have published more than was witnessed,
+    /// and what is published must not go back: that would look like a rollback to whoever saw it.
+    fn published_first(
+        &self,
+        last: Option<Arc<SignedCheckpoint>>,
+    ) -> Option<Arc<SignedCheckpoint>> {
+        let newest = self.ledger.checkpoint();
+        let size = |signed: &SignedCheckpoint| signed.checkpoint().size;
+        match last {
+            Some(last) if size(&last) == size(&newest) => Some(last),
+            last if self.options.on_unmet == OnUnmet::Hold => last,
+            _ => Some(newest),
+        }
     }
 
     /// What the data directory remembers, if it belongs to this ledger.
