@@ -89,16 +89,19 @@ impl Cases {
     fn add(&mut self, case: String, path: &Path, key: &VerifierKey, options: &VerifyOptions) {
         let mut kept = [Vec::new(), Vec::new()];
         let texts = [
-            options.trusted.iter().map(|c| c.note().to_string()).collect::<Vec<_>>(),
+            options
+                .trusted
+                .iter()
+                .map(|c| c.note().to_string())
+                .collect::<Vec<_>>(),
             options.receipts.iter().map(ToString::to_string).collect(),
         ];
         for (texts, kept) in texts.iter().zip(&mut kept) {
             for text in texts {
-                let file = self.directory.path().join(format!(
-                    "kept-{}-{}",
-                    self.cases.len(),
-                    text.len()
-                ));
+                let file =
+                    self.directory
+                        .path()
+                        .join(format!("kept-{}-{}", self.cases.len(), text.len()));
                 fs::write(&file, text).unwrap();
                 kept.push(file);
             }

@@ -140,7 +140,7 @@ impl Ledger {
             disk: Arc::new(FsDisk),
             directory: directory.path().to_owned(),
             index: directory.index_path(),
-            key: directory.signing_key()?,
+            signers: directory.signers()?,
         };
         Self::open_at(place, options)
     }
@@ -245,7 +245,7 @@ impl Ledger {
         let size = recovered.state.size();
         let room = Arc::new(Room::new(options.queue_bytes_max));
         let shared = Arc::new(Shared {
-            verifier: recovered.key.verifier().clone(),
+            verifier: recovered.signers.verifier().clone(),
             reader: recovered.journal.reader(),
             index: recovered.index,
             checkpoint: RwLock::new(Arc::new(recovered.checkpoint)),
@@ -278,7 +278,7 @@ impl Ledger {
             queue: receiver,
             rounds,
             state: recovered.state,
-            key: recovered.key,
+            signers: recovered.signers,
             in_flight: InFlight::new(recovered.identity_key),
             history: History::new(Arc::clone(&shared)),
             left_over: None,

@@ -48,5 +48,10 @@ fn both_verifiers_find_the_same_in_every_case_of_the_tamper_matrix() {
             wrong.push(format!("{case}:\n  first {first:?}\n  second {second:?}"));
         }
     }
-    assert!(wrong.is_empty(), "{} cases\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} cases\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }

@@ -19,8 +19,14 @@ fn the_second_verifiers_blake3_is_blake3_at_every_length() {
         .iter()
         .map(|length| {
             let input = official_input(*length);
-            let derived = blake3::Hasher::new_derive_key(context).update(&input).finalize();
-            json!([length, blake3::hash(&input).to_hex().as_str(), derived.to_hex().as_str()])
+            let derived = blake3::Hasher::new_derive_key(context)
+                .update(&input)
+                .finalize();
+            json!([
+                length,
+                blake3::hash(&input).to_hex().as_str(),
+                derived.to_hex().as_str()
+            ])
         })
         .collect();
     let directory = tempfile::tempdir().unwrap();
