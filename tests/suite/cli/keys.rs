@@ -126,6 +126,9 @@ fn what_is_recorded_with_two_keys_verifies_with_either_and_with_no_other() {
         for target in [&pack, &dir, &url, &after, &introduction] {
             home.run(&["verify", target, "--vkey", key]).is(0, &[]);
         }
+        let report = home.json(&["verify", &pack, "--vkey", key]);
+        let not_checked = report["not_checked"].to_string();
+        assert_eq!(not_checked.contains("nobody vouched"), *key == second);
         home.run(&["checkpoint", "--vkey", key]).is(0, &[ORIGIN]);
     }
     // A receipt of before has no second signature, and says so.
