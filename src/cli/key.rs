@@ -8,13 +8,16 @@ use std::{
 
 use zeroize::Zeroizing;
 
+#[cfg(feature = "server")]
+mod add;
+
 use super::{
     args,
     error::{CliError, say},
     exit::Exit,
     output::{Output, Render, field_table, fields},
 };
-use crate::ledger::note::{KeyName, NoteError, SigningKey, VerifierKey};
+use crate::ledger::note::{CosigningKey, KeyName, NoteError, SigningKey, VerifierKey};
 
 /// Make a signing key, or show the verifier key of one (offline)
 #[derive(Debug, clap::Args)]
@@ -36,6 +39,8 @@ enum KeyCommand {
         #[arg(long, value_name = "FILE", value_parser = args::path)]
         out: PathBuf,
     },
+    #[cfg(feature = "server")]
+    Add(add::Add),
     /// Show the verifier key that belongs to a signing key, or check a verifier key (offline)
     Show {
         /// A file with a signing key or a verifier key, or a data directory
@@ -56,6 +61,8 @@ impl Key {
                 );
                 key.verifier().clone()
             }
+            #[cfg(feature = "server")]
+            KeyCommand::Add(command) => return command.run(output),
             KeyCommand::Show { path } => read_verifier(&path)?,
         };
         output.print(&ShownKey(key))?;
@@ -108,7 +115,12 @@ fn read_verifier(path: &Path) -> Result<VerifierKey, CliError> {
     let text = Zeroizing::new(std::fs::read_to_string(&file).map_err(CliError::read(&file))?);
     let text = text.trim();
     let key = if text.starts_with("PRIVATE+KEY+") {
-        text.parse().map(|key: SigningKey| key.verifier().clone())
+        text.parse()
+            .map(|key: SigningKey| key.verifier().clone())
+            .or_else(|error| match text.parse() {
+                Ok(key) => Ok(CosigningKey::verifier(&key).clone()),
+                Err(_) => Err(error),
+            })
     } else {
         text.parse()
     };

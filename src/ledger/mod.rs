@@ -2,7 +2,8 @@
 //!
 //! Bottom up: [`position`] and [`hash`] keep numbers and hashes apart by type; [`entry`] and [`payload`] are the
 //! bytes that are hashed; [`tree`] and [`tile`] are the Merkle tree; [`note`], [`checkpoint`] and [`receipt`] are
-//! what is signed and handed out; [`witness`] and [`policy`] are who else must have seen it; [`event`] and [`state`] are the write path as one function; [`verify`] is the
+//! what is signed and handed out, [`signers`] who signs it; [`witness`] and [`policy`] are who else must have seen it;
+//! [`event`] and [`state`] are the write path as one function; [`verify`] is the
 //! same rules, asked of somebody else's bytes, and [`finding`] what it says.
 
 pub mod checkpoint;
@@ -20,6 +21,7 @@ pub mod properties;
 pub mod receipt;
 #[cfg(test)]
 pub(crate) mod sample;
+pub mod signers;
 pub mod state;
 pub mod tile;
 pub mod timestamp;

@@ -1,6 +1,6 @@
 //! The manual: how Exhibit is built and used, and what its files mean.
 //!
-//! For auditors: [`threats`] says what a verified ledger proves and what not. For people who write another reader or
+//! For auditors: [`threats`] says what a verified ledger proves and what not, [`keys`] what signs it. For people who write another reader or
 //! verifier: [`formats`], [`pack_format`] and [`journal_format`] specify every byte. For producers of evidence:
 //! [`events`], [`errors`] and [`cli`]. For tile readers: [`http`]. For those who watch somebody else's ledger: [`monitor`]
 //! and [`witnesses`]. For whoever needs to know when: [`timestamps`]. For those who change the program: [`architecture`] and
@@ -24,6 +24,8 @@ pub mod http {}
 pub mod journal_format {}
 #[doc = include_str!("monitor.md")]
 pub mod monitor {}
+#[doc = include_str!("keys.md")]
+pub mod keys {}
 #[doc = include_str!("pack-format.md")]
 pub mod pack_format {}
 #[doc = include_str!("threats.md")]

@@ -6,6 +6,7 @@
 //! | `exhibit.toml` | settings, for the operator to edit | yes |
 //! | `log.key` | the signing key, readable by its owner alone | yes |
 //! | `log.vkey` | its public half; its name is the origin | yes |
+//! | `keys/` | keys that sign beside it; only where there are any | yes |
 //! | `journal/` | the truth, see [`crate::store::journal`] | as far as it verifies |
 //! | `checkpoint` | the last checkpoint that was published | as far as it verifies |
 //! | `witnessed` | the last checkpoint that the witnesses of a policy cosigned | as far as it verifies |
@@ -24,6 +25,7 @@ use zeroize::Zeroizing;
 use crate::ledger::{
     checkpoint::SignedCheckpoint,
     note::{KeyName, NoteError, SigningKey, VerifierKey},
+    signers::SignersError,
 };
 
 use super::{
@@ -34,6 +36,7 @@ use super::{
     },
 };
 
+mod keys;
 #[cfg(test)]
 mod tests;
 
@@ -114,6 +117,14 @@ pub enum DirectoryError {
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
+    },
+    /// A key in `keys/` can't sign for the ledger.
+    #[error("{}: {error}; take it away, or put the right one there", .path.display())]
+    Beside {
+        /// The directory of the keys.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: SignersError,
     },
     /// The journal in it.
     #[error(transparent)]

@@ -1,6 +1,7 @@
 //! The command line: sessions that are documentation too, its reference, and the real program against a real server.
 
 mod histories;
+mod keys;
 mod monitoring;
 mod recording;
 mod remembering;

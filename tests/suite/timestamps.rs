@@ -47,7 +47,10 @@ fn record(server: &Server, from: usize, to: usize) {
         let mut client = server.client().await;
         for number in from..to {
             let event = deployment("https://ci.example.com/acme", &format!("event-{number}"));
-            let request = proto::AppendRequest { event: Some(event), ..Default::default() };
+            let request = proto::AppendRequest {
+                event: Some(event),
+                ..Default::default()
+            };
             client.append(request).await.unwrap();
         }
     });

@@ -24,7 +24,7 @@ use super::{
 use crate::ledger::checkpoint::Checkpoint;
 
 /// When a cosignature was made, by its cosigner's clock: seconds since 1970, at most 2^63 - 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct CosignedAt(u64);
 
 /// The secret half of a cosigner's key. Its memory is wiped when it is dropped.

@@ -8,6 +8,7 @@ use crate::{
         checkpoint::SignedCheckpoint,
         finding::{Finding, FindingKind},
         hash::FileHash,
+        note::{KeyType, VerifierKey},
         position::{EntryIndex, UnixNanos, count},
         tile::TILE_WIDTH,
     },
@@ -54,7 +55,14 @@ pub(super) fn compare_manifest(
     };
     let report = found.report;
     differ("origin", report.origin.clone(), manifest.origin.clone());
-    differ("key", report.key.clone(), manifest.key.clone());
+    if names_other_key(manifest, &found) {
+        unknown.push(format!(
+            "the key that the pack names as the ledger's own, {}: it signed this checkpoint beside the trusted key, and nobody vouched for it here",
+            manifest.key
+        ));
+    } else {
+        differ("key", report.key.clone(), manifest.key.clone());
+    }
     if let Some(signed) = found.signed {
         let checkpoint = signed.checkpoint();
         differ(
@@ -87,6 +95,20 @@ pub(super) fn compare_manifest(
     }
     findings.extend(compare_files(manifest, found, unknown)?);
     Ok(findings)
+}
+
+/// Whether the trusted key is one that signs beside a ledger's own, and the manifest names that one, as it always does.
+/// It must have signed the same checkpoint. A trusted Ed25519 key is itself the ledger's own.
+fn names_other_key(manifest: &Manifest, found: &Found<'_>) -> bool {
+    let trusted = found.report.key.parse::<VerifierKey>();
+    trusted.is_ok_and(|key| key.key_type() == KeyType::MlDsa44)
+        && found.report.key != manifest.key
+        && manifest.key.parse().is_ok_and(|own: VerifierKey| {
+            own.key_type() == KeyType::Ed25519
+                && found
+                    .signed
+                    .is_some_and(|signed| signed.verify(&own).is_ok())
+        })
 }
 
 /// The range that was asked for, with the bundles on its edges whole.

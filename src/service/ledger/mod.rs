@@ -148,7 +148,7 @@ impl Ledger {
             disk: Arc::new(FsDisk),
             directory: directory.path().to_owned(),
             index: directory.index_path(),
-            key: directory.signing_key()?,
+            signers: directory.signers()?,
         };
         Self::open_at(place, options)
     }
@@ -258,7 +258,7 @@ impl Ledger {
         let size = recovered.state.size();
         let room = Arc::new(Room::new(options.queue_bytes_max));
         let shared = Arc::new(Shared {
-            verifier: recovered.key.verifier().clone(),
+            verifier: recovered.signers.verifier().clone(),
             reader: recovered.journal.reader(),
             timestamps: Timestamps::of(&recovered.directory),
             index: recovered.index,
@@ -293,7 +293,7 @@ impl Ledger {
             queue: receiver,
             rounds,
             state: recovered.state,
-            key: recovered.key,
+            signers: recovered.signers,
             in_flight: InFlight::new(recovered.identity_key),
             history: History::new(Arc::clone(&shared)),
             left_over: None,

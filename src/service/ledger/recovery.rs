@@ -15,8 +15,8 @@ use crate::{
     ledger::{
         checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint},
         hash::{LeafHash, RootHash},
-        note::SigningKey,
-        position::{EntryIndex, TreeSize, length},
+        position::{EntryIndex, TreeSize, UnixNanos, length},
+        signers::Signers,
         state::{Discontinuity, State},
         tile::{MalformedBundle, decode_entry_bundle},
         tree::Frontier,
@@ -73,6 +73,9 @@ pub enum LedgerError {
         "{0}: the key in the data directory is not the one that signed the ledger; restore the right one"
     )]
     OtherKey(CheckpointError),
+    /// A key failed to sign.
+    #[error("{0}: a key of the data directory does not sign")]
+    Unsigned(CheckpointError),
     /// The system has no random bytes or no thread to give.
     #[error("the system refused what a ledger needs: {0}")]
     System(std::io::Error),
@@ -98,7 +101,7 @@ pub(super) struct Place {
     pub(super) directory: PathBuf,
     /// The directory of the index.
     pub(super) index: PathBuf,
-    pub(super) key: SigningKey,
+    pub(super) signers: Signers,
 }
 
 /// A ledger that is ready to start.
@@ -108,7 +111,7 @@ pub(super) struct Recovered {
     pub(super) journal: Journal,
     pub(super) index: Arc<Index>,
     pub(super) state: State,
-    pub(super) key: SigningKey,
+    pub(super) signers: Signers,
     /// The last checkpoint; of an empty ledger, one made now.
     pub(super) checkpoint: SignedCheckpoint,
     /// Random, for the identities of events in flight.
@@ -122,13 +125,13 @@ pub(super) fn recover(place: Place, options: &LedgerOptions) -> Result<Recovered
         disk,
         directory,
         index,
-        key,
+        signers,
     } = place;
-    let origin = key.verifier().name();
+    let origin = signers.verifier().name();
     let (journal, recovery) =
         Journal::open(Arc::clone(&disk), &directory, origin, options.journal)?;
     let reader = journal.reader();
-    let checkpoint = last_checkpoint(&reader, &key)?;
+    let checkpoint = last_checkpoint(&reader, &signers, (options.clock)())?;
     let index = Index::open(&index, origin)?;
     let (state, caught_up, rebuilt) = agree(&index, &reader, checkpoint.checkpoint())?;
     let rebuilt = rebuilt.or_else(|| match index.opened() {
@@ -150,23 +153,26 @@ pub(super) fn recover(place: Place, options: &LedgerOptions) -> Result<Recovered
             journal: recovery,
         },
         state,
-        key,
+        signers,
         checkpoint,
         identity_key,
     })
 }
 
-/// The journal's last checkpoint, signed by this key; for an empty ledger, a fresh one.
+/// The journal's last checkpoint, signed by the ledger's own key; for an empty ledger, a fresh one.
 fn last_checkpoint(
     reader: &JournalReader,
-    key: &SigningKey,
+    signers: &Signers,
+    now: UnixNanos,
 ) -> Result<SignedCheckpoint, LedgerError> {
     let Some(checkpoint) = reader.checkpoint() else {
-        let empty = State::new(key.verifier().name().clone());
-        return Ok(empty.checkpoint().sign(key));
+        let empty = State::new(signers.verifier().name().clone());
+        return signers
+            .sign(empty.checkpoint(), now)
+            .map_err(LedgerError::Unsigned);
     };
     checkpoint
-        .verify(key.verifier())
+        .verify(signers.verifier())
         .map_err(LedgerError::OtherKey)?;
     Ok(checkpoint)
 }

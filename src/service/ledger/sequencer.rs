@@ -4,7 +4,7 @@
 //! event is a round. While the disk is busy, a large round is prepared meanwhile, and a small one keeps gathering,
 //! for it could not be written any sooner.
 //!
-//! It owns the ledger's [`State`], the key, and the events in flight. What it signs stays in memory until the
+//! It owns the ledger's [`State`], its keys, and the events in flight. What it signs stays in memory until the
 //! committer says it is durable.
 
 use std::sync::{Arc, mpsc::SyncSender};
@@ -26,8 +26,8 @@ use crate::{
     ledger::{
         entry::Entry,
         event::Event,
-        note::SigningKey,
         position::{TreeSize, count},
+        signers::Signers,
         state::State,
     },
     store::journal::EncodedBatch,
@@ -43,7 +43,7 @@ pub(super) struct Sequencer {
     pub(super) queue: UnboundedReceiver<Message>,
     pub(super) rounds: SyncSender<Round>,
     pub(super) state: State,
-    pub(super) key: SigningKey,
+    pub(super) signers: Signers,
     pub(super) in_flight: InFlight,
     pub(super) history: History,
     /// Taken from the queue, and too large for the round before.
@@ -223,7 +223,7 @@ impl Sequencer {
         let (next, batch) = self.state.append(fresh, (self.options.clock)())?;
         let first = batch.entries.first().map(Vec::as_slice).unwrap_or_default();
         let recorded_at = Entry::decode(first)?.recorded_at;
-        let checkpoint = batch.checkpoint.clone().sign(&self.key);
+        let checkpoint = self.signers.sign(batch.checkpoint.clone(), recorded_at)?;
         let encoded = EncodedBatch::new(&batch, &checkpoint, self.options.compression_level)?;
         let sealed = Sealed::new(self.state.tree().clone(), recorded_at, batch, checkpoint);
         Ok((next, Arc::new(sealed), encoded))

@@ -35,7 +35,7 @@ fn open(disk: &SimDisk, index: &Path) -> Result<Ledger, LedgerError> {
         disk: Arc::new(disk.clone()),
         directory: DIRECTORY.into(),
         index: index.to_owned(),
-        key: key(),
+        signers: key().into(),
     };
     let options = LedgerOptions {
         journal: JOURNAL,

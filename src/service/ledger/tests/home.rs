@@ -24,6 +24,7 @@ use crate::{
         payload::Salt,
         position::{EntryIndex, TreeSize, UnixNanos, length},
         receipt::Receipt,
+        signers::Signers,
         tile::decode_entry_bundle,
         verify::{Chunk, IdentityKey, LedgerCheck, check_chunk},
     },
@@ -67,12 +68,15 @@ impl Home {
         self.try_open_with(key())
     }
 
-    pub(super) fn try_open_with(&self, key: SigningKey) -> Result<(Ledger, Opened), LedgerError> {
+    pub(super) fn try_open_with(
+        &self,
+        signers: impl Into<Signers>,
+    ) -> Result<(Ledger, Opened), LedgerError> {
         let place = Place {
             disk: Arc::new(self.disk.clone()),
             directory: self.directory.path().to_owned(),
             index: self.index(),
-            key,
+            signers: signers.into(),
         };
         Ledger::open_at(place, self.options.clone())
     }
