@@ -1,6 +1,7 @@
 //! The manual: how Exhibit is built and used, and what its files mean.
 //!
-//! For auditors: [`threats`] says what a verified ledger proves and what not. For people who write another reader or
+//! For auditors: [`threats`] says what a verified ledger proves and what not, and [`viewer`] explains the page
+//! that opens a pack. For people who write another reader or
 //! verifier: [`formats`], [`pack_format`] and [`journal_format`] specify every byte. For producers of evidence:
 //! [`events`], [`errors`] and [`cli`]. For tile readers: [`http`]. For those who change the program: [`architecture`] and [`decisions`].
 
@@ -24,3 +25,5 @@ pub mod journal_format {}
 pub mod pack_format {}
 #[doc = include_str!("threats.md")]
 pub mod threats {}
+#[doc = include_str!("viewer.md")]
+pub mod viewer {}

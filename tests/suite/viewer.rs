@@ -218,23 +218,21 @@ fn a_browser_finds_what_the_first_verifier_finds_in_every_pack() {
                 .apply_to_pack(&pack, EntryIndex::new(at), &original.key)
                 .unwrap();
             let name = format!("{} at {at}", tampering.name());
-            cases.opened(&name, &pack);
             if at == 300 {
                 cases.chosen(&name, &pack);
+            } else {
+                cases.opened(&name, &pack);
             }
         }
     }
     damaged_packs(&mut cases);
     let list = cases.directory.path().join("cases.json");
     fs::write(&list, serde_json::to_vec(&cases.cases).unwrap()).unwrap();
-    let shots = std::env::var_os("EXHIBIT_SCREENSHOTS")
-        .map_or_else(|| cases.directory.path().join("shots"), PathBuf::from);
-    let done = node
-        .current_dir(TESTS)
-        .arg("run.mjs")
-        .args([&list, &shots])
-        .output()
-        .unwrap();
+    node.current_dir(TESTS).arg("run.mjs").arg(&list);
+    if let Some(shots) = std::env::var_os("EXHIBIT_SCREENSHOTS") {
+        node.arg(shots);
+    }
+    let done = node.output().unwrap();
     let said = String::from_utf8_lossy(&done.stdout).into_owned();
     let wrong: Vec<&str> = said
         .lines()

@@ -1,9 +1,9 @@
-// Opens pages in Chromium and says what they show: `node run.mjs CASES.json SCREENSHOTS`.
+// Opens pages in Chromium and says what they show: `node run.mjs CASES.json [SCREENSHOTS]`.
 //
 // CASES.json is a list of `{ name, page, pack, key, verdict, findings, entries, problem }`: a page with its files inside, or
 // an empty page and a pack to choose; the key to give; what should be found; or why nothing can be. Prints `ok NAME` or `not ok NAME: why` a line.
 
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { chromium } from 'playwright-core';
 
@@ -12,7 +12,8 @@ const [casesFile, shots] = process.argv.slice(2);
 const cases = JSON.parse(readFileSync(casesFile, 'utf8'));
 const executablePath = process.env.CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'] });
-mkdirSync(shots, { recursive: true });
+if (shots) mkdirSync(shots, { recursive: true });
+const shoot = async (page, name, fullPage = true) => shots && page.screenshot({ path: `${shots}/${name.replaceAll(/[^a-z0-9]+/gi, '-')}.png`, fullPage });
 let failed = 0;
 
 /** Opens a page that may not complain: no error, no broken rule of its policy, no request but for itself. */
@@ -65,7 +66,7 @@ for (const one of cases) {
       equal(order(await findings(page)), order(one.findings), 'findings');
     }
     equal(complaints, [], 'complaints');
-    await page.screenshot({ path: `${shots}/${one.name.replaceAll(/[^a-z0-9]+/gi, '-')}.png` });
+    await shoot(page, one.name, false);
     await context.close();
   });
 }
@@ -143,8 +144,8 @@ for (const colorScheme of ['light', 'dark']) {
       // The page's own rules keep foreign scripts out; a debugger's evaluation is not bound by them.
       await page.evaluate(readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8'));
       const { violations } = await page.evaluate(() => globalThis.axe.run());
+      await shoot(page, `${colorScheme}-${one.verdict}`);
       equal(violations.map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map(({ html }) => html.slice(0, 120)).join(' ; ')}`), [], 'violations');
-      await page.screenshot({ path: `${shots}/${colorScheme}-${one.verdict}.png`, fullPage: true });
       await context.close();
     }
   });
@@ -155,15 +156,15 @@ await test('it fits a telephone', async () => {
   await page.click('#list .row:nth-child(2)');
   await page.waitForSelector('.proof');
   const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  await page.screenshot({ path: `${shots}/telephone.png`, fullPage: true });
+  await shoot(page, 'telephone');
   equal(over, 0, 'pixels beyond the edge');
   await context.close();
 });
 
 await test('it prints', async () => {
   const { page, context } = await visit(good);
-  rmSync(`${shots}/printed.pdf`, { force: true });
-  await page.pdf({ path: `${shots}/printed.pdf`, format: 'A4' });
+  const printed = await page.pdf({ path: shots && `${shots}/printed.pdf`, format: 'A4' });
+  equal(printed.subarray(0, 5).toString(), '%PDF-', 'what is printed');
   const rows = await page.$$eval('#printed tbody tr', (all) => all.length);
   equal(rows, Math.min(good.entries, 500), 'printed rows');
   await context.close();

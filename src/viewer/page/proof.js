@@ -49,7 +49,6 @@ function box({ hash: value, x, what }, y, kind) {
   const short = full.slice(0, 14);
   const act = () => copy(full);
   return s('g', { class: `node ${kind}`, role: 'button', tabindex: '0', 'aria-label': `${short} ${what}: ${full}. Copy`, onclick: act, onkeydown: (event) => event.key === 'Enter' && act() },
-    s('title', {}, `${what}: ${full}`),
     s('rect', { x: x - WIDE / 2, y, width: WIDE, height: TALL, rx: kind.startsWith('root') || kind === 'leaf' ? 13 : 3 }),
     s('text', { x, y: y + 17, 'text-anchor': 'middle' }, short));
 }
