@@ -1,6 +1,7 @@
 //! The manual: how Exhibit is built and used, and what its files mean.
 //!
-//! For auditors: [`threats`] says what a verified ledger proves and what not, [`keys`] what signs it. For people who write another reader or
+//! For auditors: [`threats`] says what a verified ledger proves and what not, [`keys`] what signs it, and [`viewer`] explains
+//! the page that opens a pack. For people who write another reader or
 //! verifier: [`formats`], [`pack_format`] and [`journal_format`] specify every byte. For producers of evidence:
 //! [`events`], [`errors`] and [`cli`]. For tile readers: [`http`]. For those who watch somebody else's ledger: [`monitor`]
 //! and [`witnesses`]. For whoever needs to know when: [`timestamps`]. For those who change the program: [`architecture`] and
@@ -34,3 +35,5 @@ pub mod threats {}
 pub mod witnesses {}
 #[doc = include_str!("timestamps.md")]
 pub mod timestamps {}
+#[doc = include_str!("viewer.md")]
+pub mod viewer {}

@@ -24,7 +24,7 @@ const parts = {
   main: await bundle('page/main.js'),
   worker: await bundle('check/worker.js'),
   style: `\n${read('page/style.css')}`,
-  licence: read('node_modules/@noble/hashes/LICENSE').replace(/&/g, '&amp;').replace(/</g, '&lt;'),
+  licence: ['hashes', 'ed25519'].map((name) => read(`node_modules/@noble/${name}/LICENSE`)).join('\n').replace(/&/g, '&amp;').replace(/</g, '&lt;'),
   'hashes-version': JSON.parse(read('node_modules/@noble/hashes/package.json')).version,
   'ed25519-version': JSON.parse(read('node_modules/@noble/ed25519/package.json')).version,
 };

@@ -15,6 +15,7 @@ mod layers;
 mod python;
 mod tamper;
 mod vectors;
+mod viewer;
 
 #[cfg(feature = "server")]
 mod cli;

@@ -92,7 +92,7 @@ const fn about_files(kind: FindingKind) -> &'static str {
             "trust the entries, not the manifest, and ask who made this pack and with what"
         }
         Kind::DerivedMismatch => {
-            "do not work with events.csv or events.jsonl of this pack: they say something else than the entries"
+            "do not work with this file of the pack: events.csv, events.jsonl or index.html says something else than the entries"
         }
         Kind::ContainerDamaged => {
             "get the file again as it was exported: packing it anew, or sending it through another program, breaks it"

@@ -104,6 +104,10 @@ struct Check {
     torn: Option<String>,
     /// The first batch that the trusted key did not sign, and how many there are.
     unsigned: Option<(Finding, u64)>,
+    /// A batch so far named the trusted key.
+    key_named: bool,
+    /// Batches from before the trusted key was added.
+    before_key: u64,
 }
 
 impl Check {
@@ -125,6 +129,8 @@ impl Check {
             damaged: false,
             torn: None,
             unsigned: None,
+            key_named: false,
+            before_key: 0,
         })
     }
 
@@ -184,13 +190,29 @@ impl Check {
         }
         self.more.batches = self.more.batches.saturating_add(1);
         self.more.checkpoints = self.more.checkpoints.saturating_add(1);
-        if let Some(finding) = batch.unsigned {
-            let (_, count) = self.unsigned.get_or_insert((finding, 0));
-            *count = count.saturating_add(1);
-        }
+        self.take_signature(batch.unsigned, &batch.checkpoint, key);
         self.compare_root(batch.first, &batch.place, &batch.checkpoint, key);
         self.last = Some(batch.checkpoint);
         Ok(())
+    }
+
+    /// Takes what was found of a batch's signature. A second key was added at some time: batches from before it do not
+    /// name it, and are covered by the first that it signed.
+    fn take_signature(
+        &mut self,
+        unsigned: Option<Finding>,
+        checkpoint: &SignedCheckpoint,
+        key: &VerifierKey,
+    ) {
+        if let Some(finding) = unsigned {
+            self.key_named |= checkpoint.note().names(key);
+            let (_, count) = self.unsigned.get_or_insert((finding, 0));
+            *count = count.saturating_add(1);
+        } else if !std::mem::replace(&mut self.key_named, true)
+            && key.key_type() == KeyType::MlDsa44
+        {
+            self.before_key = self.unsigned.take().map_or(0, |(_, count)| count);
+        }
     }
 
     fn take_block(&mut self, report: ChunkReport) -> Result<(), VerifyError> {
@@ -320,7 +342,14 @@ impl Check {
         let Some(last) = &self.last else { return };
         report.size = Some(last.checkpoint().size);
         report.root = Some(last.checkpoint().root);
-        let batches = self.more.batches;
+        let batches = self.more.batches.saturating_sub(self.before_key);
+        if self.before_key > 0 {
+            report.not_checked.push(format!(
+                "the signatures of {} batches from before the trusted key was added: another key signed them, and the first \
+                 checkpoint that this one signed covers them",
+                self.before_key
+            ));
+        }
         match self.unsigned.take() {
             None => {
                 report.signed = Some(last.clone());

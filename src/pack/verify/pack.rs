@@ -208,6 +208,20 @@ struct Said<'a> {
     page: PageCheck,
 }
 
+/// Says what of the listings, and of the payloads, could not be looked at.
+fn say_how_far(files: &dyn PackFiles, complete: bool, report: &mut Report) {
+    let (lines, rows) = (report.more.jsonl_lines, report.more.csv_rows);
+    if files.is_bare_log() {
+        let absent =
+            "the payloads: a log over HTTP has none; they are in audit packs, and come over gRPC";
+        report.incomplete.push(absent.to_owned());
+    } else if !complete {
+        report.not_checked.push(format!(
+            "events.jsonl after {lines} lines and events.csv after {rows} rows: they differ there, or what they should say is unreadable"
+        ));
+    }
+}
+
 fn finish(
     files: &dyn PackFiles,
     mut ordered: Ordered<'_>,
@@ -259,15 +273,7 @@ fn finish(
     let (in_jsonl, lines, jsonl) = ordered.jsonl.finish(ordered.runs.jsonl.as_mut());
     let (in_csv, rows, csv) = ordered.csv.finish(ordered.runs.csv.as_mut());
     (report.more.jsonl_lines, report.more.csv_rows) = (lines, rows);
-    if files.is_bare_log() {
-        let absent =
-            "the payloads: a log over HTTP has none; they are in audit packs, and come over gRPC";
-        report.incomplete.push(absent.to_owned());
-    } else if !complete {
-        report.not_checked.push(format!(
-            "events.jsonl after {lines} lines and events.csv after {rows} rows: they differ there, or what they should say is unreadable"
-        ));
-    }
+    say_how_far(files, complete, report);
     findings.extend(in_jsonl);
     findings.extend(in_csv);
     let (in_order, _) = ordered.check.finish();

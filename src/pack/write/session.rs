@@ -26,6 +26,7 @@ use crate::{
             CHECKPOINT, EVENTS_CSV, EVENTS_JSONL, FileDigest, INDEX_HTML, MANIFEST, Manifest,
             PACK_FORMAT, PackCounts, Period, README, VERIFIER_KEY, timestamp::TimestampPath, tool,
         },
+        page::carries,
         pipeline,
         report::IndexRange,
         sequence::Sequences,
@@ -171,9 +172,13 @@ impl<'a, W: Write + Send> Session<'a, W> {
             bytes: count(bytes.len()),
             blake3: FileHash::of(&bytes),
         };
-        self.files.insert(path.to_string(), digest);
-        let file = Packed::stored(path.to_string(), bytes);
-        self.page.file(&file)?;
+        let path = path.to_string();
+        self.files.insert(path.clone(), digest);
+        let in_page = carries(&path);
+        let file = Packed::stored(path, bytes);
+        if in_page {
+            self.page.file(&file)?;
+        }
         Ok(self.container.add(&file)?)
     }
 

@@ -11,7 +11,7 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, TryAcquireError
 
 use super::{
     answer::{Answer, AppendError, Pending, Piece},
-    stop::Stop,
+    stop::{Stop, StopReason},
 };
 use crate::ledger::event::Event;
 
@@ -74,6 +74,10 @@ impl Room {
     pub(super) fn close(&self) {
         self.waiting.room.close();
         self.passing.room.close();
+    }
+
+    fn is_closed(&self) -> bool {
+        self.passing.room.is_closed()
     }
 }
 
@@ -176,7 +180,14 @@ impl Queue {
             answer,
             room,
         });
-        let sent = self.messages.send(message).map_err(|_| closed(stop));
+        let sent = self.messages.send(message).map_err(|_| {
+            if self.room.is_closed() {
+                closed(stop)
+            } else {
+                // Nobody takes from a queue that nobody closed: the sequencer is gone, and its guard is about to say so.
+                AppendError::Stopped(StopReason::Defect("sequencer"))
+            }
+        });
         Piece {
             events,
             answer: sent.map(|()| receiver),

@@ -1,6 +1,6 @@
 // Everything that can be checked about one bundle alone. This runs in workers, on every core.
 
-import { LIMITS, Malformed, hashAt, hex, load, same } from './bytes.js';
+import { LIMITS, Malformed, hex, load, same } from './bytes.js';
 import { decodeEntry, decodePayload, payloadCommitment, splitBundle, contentText } from './entry.js';
 import { chainHash, leafHash } from './hashes.js';
 import { finding } from './findings.js';
@@ -144,5 +144,3 @@ export async function searchBundle({ files }, needle) {
   }
   return found;
 }
-
-export { hashAt };

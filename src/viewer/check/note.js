@@ -2,7 +2,7 @@
 
 import { hashes, verify as ed25519Verify, Point } from '@noble/ed25519';
 import { sha512 } from '@noble/hashes/sha2.js';
-import { Malformed, decimal, fromBase64, fromHex, hex, same, text, utf8 } from './bytes.js';
+import { Malformed, decimal, fromBase64, hex, same, text, utf8 } from './bytes.js';
 import { sha256 } from './hashes.js';
 
 hashes.sha512 = sha512;
@@ -84,5 +84,3 @@ function verifies(signature, message, publicKey) {
     return false;
   }
 }
-
-export { fromHex };

@@ -3,10 +3,9 @@
 // Where index and chain agree, an entry stands in its place. Where they don't, the entries after it decide what
 // happened: a gap is missing entries, unless they turn up later. This is the rule of src/ledger/verify/order.rs.
 
-import { hashAt, hex, rfc3339, same } from './bytes.js';
+import { hashAt, hex, rfc3339, same, utf8 } from './bytes.js';
 import { finding } from './findings.js';
 import { genesisHash } from './hashes.js';
-import { utf8 } from './bytes.js';
 
 export class OrderCheck {
   misplaced = false;

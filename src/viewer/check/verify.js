@@ -12,7 +12,7 @@ import { OrderCheck } from './order.js';
 import { Sequences } from './sequences.js';
 import { Frontier, SignedTree, WIDTH, holdsTile, otherTiles, parseSpan, parseTile, spanOf, spanPath, tilePath } from './tree.js';
 
-const NAMED = ['checkpoint', 'log.vkey', 'events.jsonl', 'events.csv', 'README.txt', 'manifest.json', 'index.html'];
+const NAMED = ['checkpoint', 'log.vkey', 'events.jsonl', 'events.csv', 'README.txt', 'manifest.json'];
 const entrySpan = (path) => (path.startsWith('tile/entries/') ? parseSpan(path.slice(13)) : null);
 
 /** Reads the small files and has every bundle checked by `check`, which spreads them over the cores. */
@@ -165,7 +165,7 @@ export function judge(gathered, trusted) {
   const sources = run.sequences.statement(bundles.start === 0);
   if (manifest) compareManifest(gathered, key, run, range, sources, findings);
   findings.sort();
-  const report = { key, trusted: Boolean(trusted), signed, findings, checked, notChecked: [], incomplete: [], counts: run.counts, tiles: run.tiles, range, sources, size, pack, recorded: run.recorded };
+  const report = { key, trusted: Boolean(trusted), signed, findings, checked, notChecked: [], incomplete: [], counts: run.counts, tiles: run.tiles, range, sources, size, pack, recorded: run.recorded, places: run.places };
   remarks(gathered, report);
   report.verdict = verdict(report);
   return report;
@@ -199,6 +199,8 @@ function checkSigner({ checkpoint, unreadable }, key, trusted, findings, checked
 class Run {
   counts = { entries: 0, whole: 0, partial: 0, absent: 0, disclosed: 0, withheld: 0 };
   tiles = 0;
+  /** Behind the last entry that can be opened. */
+  places = 0;
   recorded = null;
   sequences = new Sequences();
   #g;
@@ -257,6 +259,7 @@ class Run {
       this.sequences.take(line.source, line.sequence);
       this.recorded = [this.recorded?.[0] ?? line.recorded, line.recorded];
     }
+    this.places = report.span.first + report.count;
     if (report.count !== report.span.width) this.#uneven ??= report.span.first;
     this.#grow(report);
     this.#compareTile(report);

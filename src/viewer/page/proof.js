@@ -4,29 +4,29 @@
 import { hex } from '../check/bytes.js';
 import { copy, h, hash, number, s } from './dom.js';
 
-const STEP = 46;
+const STEP = 44;
 const [WIDE, TALL] = [132, 26];
+const BESIDE = 156;
 
 export function drawProof({ leaf, steps, root }, index, checkpoint, good) {
-  // From the leaf up, the path leans away from each sibling, so that left is left and right is right.
+  // The path goes straight up; each sibling stands on its own side, so that left is left and right is right.
   const nodes = [{ hash: leaf, x: 0, what: `leaf of entry ${number(index)}` }];
   const siblings = [];
   for (const { side, sibling, hash: made } of steps) {
-    const below = nodes.at(-1);
-    const lean = side === 'left' ? -1 : 1;
-    siblings.push({ hash: sibling, x: below.x + lean * 2 * 76, what: `${side} sibling` });
-    nodes.push({ hash: made, x: below.x + lean * 76, what: 'made of the two below' });
+    siblings.push({ hash: sibling, x: side === 'left' ? -BESIDE : BESIDE, what: `${side} sibling` });
+    nodes.push({ hash: made, x: 0, what: 'made of the two below' });
   }
   nodes.at(-1).what = good ? 'root, as it is signed' : 'root, and another than the signed one';
-  const all = [...nodes, ...siblings].map(({ x }) => x);
-  const left = Math.min(...all) - WIDE / 2 - 4;
-  const width = Math.max(...all) + WIDE / 2 + 4 - left;
+  const left = -BESIDE - WIDE / 2 - 4;
+  const width = -2 * left;
   const height = steps.length * STEP + TALL + 8;
   const y = (level) => height - TALL - 4 - level * STEP;
   const lines = siblings.map((sibling, level) => {
-    const above = nodes[level + 1];
-    const edge = (from) => s('path', { d: `M${from.x} ${y(level)}V${y(level) - 10}H${above.x}V${y(level + 1) + TALL}`, class: 'edge' });
-    return [edge(nodes[level]), edge(sibling)];
+    const joint = y(level) - (STEP - TALL) / 2;
+    return [
+      s('path', { d: `M0 ${y(level)}V${y(level + 1) + TALL}`, class: 'edge' }),
+      s('path', { d: `M${sibling.x} ${y(level)}V${joint}H0`, class: 'edge' }),
+    ];
   });
   const svg = s('svg', { viewBox: `${left} 0 ${width} ${height}`, role: 'group', 'aria-label': 'The proof as a tree; Enter copies a hash', class: 'proof', width, height },
     lines,
@@ -46,9 +46,9 @@ export function drawProof({ leaf, steps, root }, index, checkpoint, good) {
 
 function box({ hash: value, x, what }, y, kind) {
   const full = hex(value);
+  const short = full.slice(0, 14);
   const act = () => copy(full);
-  return s('g', { class: `node ${kind}`, role: 'button', tabindex: '0', 'aria-label': `${what}: ${full}. Copy`, onclick: act, onkeydown: (event) => event.key === 'Enter' && act() },
-    s('title', {}, `${what}: ${full}`),
+  return s('g', { class: `node ${kind}`, role: 'button', tabindex: '0', 'aria-label': `${short} ${what}: ${full}. Copy`, onclick: act, onkeydown: (event) => event.key === 'Enter' && act() },
     s('rect', { x: x - WIDE / 2, y, width: WIDE, height: TALL, rx: kind.startsWith('root') || kind === 'leaf' ? 13 : 3 }),
-    s('text', { x, y: y + 17, 'text-anchor': 'middle' }, `${full.slice(0, 14)}…`));
+    s('text', { x, y: y + 17, 'text-anchor': 'middle' }, short));
 }

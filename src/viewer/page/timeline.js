@@ -1,6 +1,6 @@
 // When entries were recorded, by type: a bar a stretch of time. A bar is a button that narrows the list to its stretch.
 
-import { h, number, put, s, $ } from './dom.js';
+import { h, number, put, s } from './dom.js';
 
 const MINUTE = 60;
 const STEPS = [[1, 'second'], [MINUTE, 'minute'], [5 * MINUTE, '5 minutes'], [15 * MINUTE, '15 minutes'], [3600, 'hour'], [6 * 3600, '6 hours'], [86400, 'day'], [7 * 86400, 'week'], [28 * 86400, '4 weeks'], [364 * 86400, 'year']];
@@ -37,13 +37,13 @@ export function showTimeline(rows, types, onPick) {
   for (const row of rows) bars[Math.floor((seconds(row) - start) / step)][colours.get(row.type)] += 1;
   const most = Math.max(...bars.map((bar) => bar.reduce((a, b) => a + b)));
   const wide = WIDTH / Math.max(bars.length, 24);
-  const label = (at) => new Date((start + at * step) * 1000).toISOString().slice(0, step < 86400 ? 16 : 10).replace('T', ' ');
+  const label = (at) => new Date((start + at * step) * 1000).toISOString().slice(0, step < MINUTE ? 19 : step < 86400 ? 16 : 10).replace('T', ' ');
   const drawn = bars.map((bar, at) => drawBar(bar, at, { wide, most, title: `${label(at)}: ${number(bar.reduce((a, b) => a + b))} entries` }));
   const pick = (at) => onPick(start + at * step, start + (at + 1) * step, `${label(at)} UTC, one ${name}`);
   drawn.forEach((bar, at) => bar.addEventListener('click', () => pick(at)));
   const svg = s('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT + 22}`, role: 'group', 'aria-label': `Entries recorded, by ${name}; arrow keys move, Enter narrows the list`, class: 'bars' }, drawn,
     s('text', { x: 0, y: HEIGHT + 17 }, label(0)),
-    s('text', { x: Math.max(bars.length * wide, 300), y: HEIGHT + 17, 'text-anchor': 'end' }, label(bars.length - 1)));
+    bars.length * wide > 300 && s('text', { x: bars.length * wide, y: HEIGHT + 17, 'text-anchor': 'end' }, label(bars.length - 1)));
   rove(drawn, pick);
   put('timeline', h('p', { class: 'caption' }, `Entries by ${name}, UTC. The tallest bar is ${number(most)}.`), svg, legend(types));
 }
@@ -83,5 +83,3 @@ function legend(types) {
   const item = (colour, name, count) => h('li', {}, s('svg', { viewBox: '0 0 12 12', 'aria-hidden': 'true' }, s('rect', { width: 12, height: 12, class: `type-${colour}` })), ` ${name} `, h('span', { class: 'quiet' }, number(count)));
   return h('ul', { class: 'legend', 'aria-label': 'Types' }, shown.map(({ type, colour, count }) => item(colour, typeName(type), count)), rest > 0 && item(COLOURS, 'other', rest));
 }
-
-export { $ };

@@ -68,13 +68,13 @@ export function showFindings(report, openIndex) {
     return;
   }
   const more = total > listed.length && h('p', {}, `${number(total - listed.length)} more are not listed.`);
-  put('findings-body', h('ol', { class: 'findings' }, listed.slice(0, 200).map((one) => findingItem(one, openIndex))),
+  put('findings-body', h('ol', { class: 'findings' }, listed.slice(0, 200).map((one) => findingItem(one, report.places, openIndex))),
     listed.length > 200 && h('p', {}, `${number(listed.length - 200)} more of the same kinds.`), more);
 }
 
-function findingItem(one, openIndex) {
+function findingItem(one, last, openIndex) {
   const [title, advice] = KINDS[one.kind] ?? [one.kind, ''];
-  const place = one.index === null ? null : h('button', { type: 'button', class: 'link', onclick: () => openIndex(one.index) }, `entry ${number(one.index)}`);
+  const place = one.index === null ? null : one.index >= last ? h('span', { class: 'place' }, `entry ${number(one.index)}`) : h('button', { type: 'button', class: 'link', onclick: () => openIndex(one.index) }, `entry ${number(one.index)}`);
   return h('li', {},
     h('h3', {}, title, place && [' · ', place]),
     h('p', { class: 'kind' }, h('code', {}, one.kind), one.place && [' in ', h('code', {}, one.place)]),

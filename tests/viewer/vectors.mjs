@@ -1,0 +1,52 @@
+// The page's own hashing, decoding and checking against tests/vectors/ledger-v1.json: `node vectors.mjs`.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { fromHex, hex, toBase64, utf8 } from '../../src/viewer/check/bytes.js';
+import { decodeEntry, decodePayload, payloadCommitment } from '../../src/viewer/check/entry.js';
+import { chainHash, genesisHash, leafHash } from '../../src/viewer/check/hashes.js';
+import { checkSignature, parseCheckpoint, parseKey } from '../../src/viewer/check/note.js';
+import { Frontier } from '../../src/viewer/check/tree.js';
+
+const vectors = JSON.parse(readFileSync(new URL('../vectors/ledger-v1.json', import.meta.url), 'utf8'));
+
+assert.equal(hex(genesisHash(utf8(vectors.origin))), vectors.genesis);
+for (const one of vectors.entries) {
+  const bytes = fromHex(one.entry);
+  const entry = decodeEntry(bytes);
+  assert.equal(entry.index, one.index);
+  assert.equal(hex(entry.commitment), one.commitment);
+  assert.deepEqual([entry.type, entry.source, entry.eventId, entry.subject, entry.producer], [one.event_type, one.source, one.event_id, one.subject, one.producer]);
+  assert.equal(hex(leafHash(bytes)), one.leaf_hash);
+  assert.equal(hex(chainHash(bytes)), one.chain_hash);
+  for (let end = 0; end < bytes.length; end += 1) assert.throws(() => decodeEntry(bytes.subarray(0, end)));
+}
+const payload = fromHex(vectors.payload_of_entry_10_with_actor_withheld);
+const { parts, end } = decodePayload(payload, 0);
+assert.equal(end, payload.length);
+assert.equal(hex(payloadCommitment(parts)), vectors.entries.find(({ index }) => index === 10).commitment);
+for (const { why, entry } of vectors.must_reject) assert.throws(() => decodeEntry(fromHex(entry)), why);
+
+const key = parseKey(vectors.log_vkey);
+let flipped = 0;
+for (const note of Object.values(vectors.checkpoints)) {
+  const bytes = utf8(note);
+  const checkpoint = parseCheckpoint(bytes);
+  assert.equal(checkSignature(checkpoint, key), null);
+  assert.equal(hex(checkpoint.root), vectors.roots[checkpoint.size]);
+  for (let at = 0; at < bytes.length; at += 1) {
+    const other = bytes.slice();
+    other[at] ^= 1;
+    try {
+      assert.notEqual(checkSignature(parseCheckpoint(other), key), null, `byte ${at}`);
+    } catch (error) {
+      if (error.code === 'ERR_ASSERTION') throw error;
+    }
+    flipped += 1;
+  }
+}
+assert.equal(hex(new Frontier().root()), vectors.roots['0']);
+assert.throws(() => parseKey(vectors.log_vkey.replace('+5', '+6')));
+assert.throws(() => parseKey(vectors.log_vkey.slice(0, -1)));
+assert.equal(toBase64(fromHex('00ff')), 'AP8=');
+console.log(`${vectors.entries.length} entries, ${Object.keys(vectors.checkpoints).length} checkpoints, ${flipped} flipped bits`);
