@@ -2,7 +2,7 @@
 //!
 //! For auditors: [`threats`] says what a verified ledger proves and what not. For people who write another reader or
 //! verifier: [`formats`], [`pack_format`] and [`journal_format`] specify every byte. For producers of evidence:
-//! [`events`], [`errors`] and [`cli`]. For tile readers: [`http`]. For those who change the program: [`architecture`] and [`decisions`].
+//! [`events`], [`errors`] and [`cli`]. For tile readers: [`http`]. For those who change the program: [`architecture`], [`performance`] and [`decisions`].
 
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}
@@ -22,5 +22,7 @@ pub mod http {}
 pub mod journal_format {}
 #[doc = include_str!("pack-format.md")]
 pub mod pack_format {}
+#[doc = include_str!("performance.md")]
+pub mod performance {}
 #[doc = include_str!("threats.md")]
 pub mod threats {}
