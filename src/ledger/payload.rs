@@ -25,7 +25,7 @@ pub const PAYLOAD_BYTES_MAX: usize = 1 << 20;
 /// A part's 32 random bytes. Not printed by `Debug`: whoever has it can test guesses at a withheld part.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Salt([u8; 32]);
+pub struct Salt(#[serde(with = "super::hash::thirty_two")] [u8; 32]);
 
 impl Salt {
     /// Takes the 32 bytes; they must come from the system's random source.
@@ -188,7 +188,6 @@ pub fn check_parts(parts: &[Part<'_>]) -> Result<(), MalformedPayload> {
     if !(1..=PARTS_MAX).contains(&parts.len()) {
         return Err(MalformedPayload::PartCount(parts.len()));
     }
-    let mut names: Vec<&str> = Vec::with_capacity(parts.len());
     let mut bytes = 0usize;
     for (position, part) in parts.iter().enumerate() {
         let Part::Disclosed(part) = part else {
@@ -203,10 +202,13 @@ pub fn check_parts(parts: &[Part<'_>]) -> Result<(), MalformedPayload> {
             return Err(MalformedPayload::FirstPart(part.name.to_owned()));
         }
         // The first part is the body, even where it is withheld and does not say so.
-        if names.contains(&part.name) || (position > 0 && part.name == BODY) {
+        let taken = parts
+            .iter()
+            .take(position)
+            .any(|earlier| matches!(earlier, Part::Disclosed(other) if other.name == part.name));
+        if taken || (position > 0 && part.name == BODY) {
             return Err(MalformedPayload::DuplicatePart(part.name.to_owned()));
         }
-        names.push(part.name);
         bytes = bytes.saturating_add(part.content.len());
     }
     if bytes > PAYLOAD_BYTES_MAX {

@@ -194,6 +194,11 @@ impl State {
         &self.tree
     }
 
+    /// When the last entry was recorded; the next is not recorded before.
+    pub fn clock(&self) -> UnixNanos {
+        self.clock
+    }
+
     /// The chain hash that the next entry will carry.
     pub fn head(&self) -> ChainHash {
         self.head

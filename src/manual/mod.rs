@@ -4,8 +4,8 @@
 //! the page that opens a pack. For people who write another reader or
 //! verifier: [`formats`], [`pack_format`] and [`journal_format`] specify every byte. For producers of evidence:
 //! [`events`], [`errors`] and [`cli`]. For tile readers: [`http`]. For those who watch somebody else's ledger: [`monitor`]
-//! and [`witnesses`]. For whoever needs to know when: [`timestamps`]. For those who change the program: [`architecture`] and
-//! [`decisions`].
+//! and [`witnesses`]. For whoever needs to know when: [`timestamps`]. For those who change the program: [`architecture`],
+//! [`performance`] and [`decisions`].
 
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}
@@ -29,6 +29,8 @@ pub mod monitor {}
 pub mod keys {}
 #[doc = include_str!("pack-format.md")]
 pub mod pack_format {}
+#[doc = include_str!("performance.md")]
+pub mod performance {}
 #[doc = include_str!("threats.md")]
 pub mod threats {}
 #[doc = include_str!("witnesses.md")]

@@ -19,7 +19,7 @@ use crate::{
     ledger::{
         checkpoint::SignedCheckpoint,
         finding::{Finding, FindingKind},
-        note::{NOTE_BYTES_MAX, VerifierKey},
+        note::{KeyType, NOTE_BYTES_MAX, VerifierKey},
         position::{EntryIndex, TreeSize, count},
         verify::{ChunkReport, Findings, LedgerCheck},
     },

@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::RangeInclusive, path::PathBuf, time::Duration};
 
-use super::{Config, HttpListen, LogFormat};
+use super::{Config, HttpListen, LEVEL_DEFAULT, LogFormat};
 use crate::service::cosigning::OnUnmet;
 
 /// One key.
@@ -173,9 +173,9 @@ pub(super) static KEYS: [Key; 23] = [
     ),
     key!(
         "journal.compression_level",
-        "Zstandard level, 1 (fast) to 19 (small)",
+        "Zstandard level, -7 (fast) to 19 (small)",
         journal.compression_level,
-        |text| number(text, 1..=19),
+        level,
         ToString::to_string
     ),
     key!(
@@ -256,6 +256,15 @@ fn number<N: TryFrom<u64>>(text: &str, range: RangeInclusive<u64>) -> Result<N, 
         .parse()
         .map_err(|_| format!("{text:?} is not a whole number such as {}", range.start()))?;
     within(value, &range, |n| n.to_string())
+}
+
+/// The levels of Zstandard that are sensible for what is compressed once and read seldom.
+fn level(text: &str) -> Result<i32, String> {
+    let level: i32 = text
+        .parse()
+        .map_err(|_| format!("{text:?} is not a whole number such as {LEVEL_DEFAULT}"))?;
+    let fits = (-7..=19).contains(&level).then_some(level);
+    fits.ok_or_else(|| format!("{level} is out of bounds: it is at least -7 and at most 19"))
 }
 
 fn bytes<N: TryFrom<u64>>(text: &str, range: RangeInclusive<u64>) -> Result<N, String> {

@@ -24,7 +24,6 @@ use super::{
 };
 use crate::{
     ledger::{
-        entry::Entry,
         event::Event,
         position::{TreeSize, count},
         signers::Signers,
@@ -221,8 +220,7 @@ impl Sequencer {
         fresh: Vec<Event>,
     ) -> Result<(State, Arc<Sealed>, EncodedBatch), Box<dyn std::error::Error>> {
         let (next, batch) = self.state.append(fresh, (self.options.clock)())?;
-        let first = batch.entries.first().map(Vec::as_slice).unwrap_or_default();
-        let recorded_at = Entry::decode(first)?.recorded_at;
+        let recorded_at = next.clock();
         let checkpoint = self.signers.sign(batch.checkpoint.clone(), recorded_at)?;
         let encoded = EncodedBatch::new(&batch, &checkpoint, self.options.compression_level)?;
         let sealed = Sealed::new(self.state.tree().clone(), recorded_at, batch, checkpoint);

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::{
     Index, IndexError, record_at,
-    term::{Record, Terms},
+    term::{Before, Record, Terms},
 };
 use crate::{
     ledger::{
@@ -201,9 +201,10 @@ fn digest_block(
             error,
         }
     })?;
+    let mut before = Before::default();
     for (place, bytes) in entries.iter().enumerate().skip(length(known)) {
         let at = block.first.plus(count(place));
-        records.push(record_at(terms, at, bytes)?);
+        records.push(record_at(terms, &mut before, at, bytes)?);
         leaves.push(LeafHash::of_entry(bytes));
     }
     Ok(())

@@ -56,7 +56,7 @@ pub use self::{
 use self::{
     pages::Key,
     shared::{Shared, Worker},
-    term::{Record, Terms},
+    term::{Before, Record, Terms},
 };
 use crate::ledger::{
     entry::Entry,
@@ -178,9 +178,10 @@ impl Index {
             });
         }
         let terms = self.terms();
+        let mut before = Before::default();
         let records: Vec<Record> = (first.value()..)
             .zip(entries)
-            .map(|(index, bytes)| record_at(&terms, EntryIndex::new(index), bytes))
+            .map(|(index, bytes)| record_at(&terms, &mut before, EntryIndex::new(index), bytes))
             .collect::<Result<_, _>>()?;
         self.push(first, &records, leaves)
     }
@@ -362,10 +363,15 @@ impl NodeSource for Index {
 }
 
 /// What the index keeps of the entry with these bytes, which must stand at this index.
-fn record_at(terms: &Terms, index: EntryIndex, bytes: &[u8]) -> Result<Record, IndexError> {
+fn record_at<'e>(
+    terms: &Terms,
+    before: &mut Before<'e>,
+    index: EntryIndex,
+    bytes: &'e [u8],
+) -> Result<Record, IndexError> {
     let entry = Entry::decode(bytes).map_err(|error| IndexError::Entry { index, error })?;
     if entry.index == index {
-        Ok(terms.record(&entry))
+        Ok(terms.record(&entry, before))
     } else {
         Err(IndexError::OutOfOrder {
             size: TreeSize::new(index.value()),

@@ -33,6 +33,14 @@ pub(super) struct Record {
     pub(super) recorded_at: u64,
 }
 
+/// The texts of the entry before, with their terms: a pipeline's entries mostly repeat them.
+#[derive(Default)]
+pub(super) struct Before<'e> {
+    event_type: Option<(&'e str, Term)>,
+    source: Option<(&'e str, Term)>,
+    subject: Option<(&'e str, Term)>,
+}
+
 /// Makes terms with the secret of one index.
 #[derive(Clone)]
 pub(super) struct Terms {
@@ -68,12 +76,16 @@ impl Terms {
         self.term(Kind::Subject, &[text.as_bytes()])
     }
 
-    pub(super) fn record(&self, entry: &Entry<'_>) -> Record {
+    pub(super) fn record<'e>(&self, entry: &Entry<'e>, before: &mut Before<'e>) -> Record {
         Record {
             key: self.key(entry.source, entry.event_id),
-            event_type: self.event_type(entry.event_type),
-            source: self.source(entry.source),
-            subject: self.subject(entry.subject),
+            event_type: repeated(&mut before.event_type, entry.event_type, |text| {
+                self.event_type(text)
+            }),
+            source: repeated(&mut before.source, entry.source, |text| self.source(text)),
+            subject: repeated(&mut before.subject, entry.subject, |text| {
+                self.subject(text)
+            }),
             recorded_at: entry.recorded_at.value(),
         }
     }
@@ -117,6 +129,22 @@ impl Terms {
     }
 }
 
+/// The term of a text, which is mostly the text of the entry before.
+fn repeated<'e>(
+    before: &mut Option<(&'e str, Term)>,
+    text: &'e str,
+    term: impl Fn(&str) -> Term,
+) -> Term {
+    if let Some((known, term)) = before
+        && *known == text
+    {
+        return *term;
+    }
+    let made = term(text);
+    *before = Some((text, made));
+    made
+}
+
 impl Record {
     pub(super) fn terms(&self) -> [Term; 4] {
         [self.key, self.event_type, self.source, self.subject]
@@ -126,6 +154,11 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::{
+        entry::EntryFields,
+        hash::{ChainHash, PayloadCommitment},
+        position::{EntryIndex, UnixNanos},
+    };
 
     #[test]
     fn terms_of_different_kinds_pieces_and_secrets_differ() {
@@ -144,6 +177,42 @@ mod tests {
         let distinct: std::collections::BTreeSet<Term> = all.into_iter().collect();
         assert_eq!(distinct.len(), all.len());
         assert!(all.iter().all(|term| term.0 >> TERM_BITS == 0));
+    }
+
+    #[test]
+    fn a_record_does_not_depend_on_the_entry_before() {
+        let terms = Terms::new([4; 32]);
+        let entry = |event_type, source, subject| {
+            Entry::at(
+                EntryIndex::new(7),
+                UnixNanos::new(9),
+                ChainHash::from_bytes([0; 32]),
+                EntryFields {
+                    occurred_at: UnixNanos::default(),
+                    source_sequence: 0,
+                    commitment: PayloadCommitment::from_bytes([0; 32]),
+                    event_type,
+                    source,
+                    event_id: "e",
+                    subject,
+                    producer: "p",
+                },
+            )
+        };
+        let mut before = Before::default();
+        for (event_type, source, subject) in [
+            ("t", "s", "u"),
+            ("t", "s", "u"),
+            ("t", "s", "v"),
+            ("t", "u", "v"),
+            ("s", "u", "v"),
+            ("t", "s", "u"),
+        ] {
+            let record = terms.record(&entry(event_type, source, subject), &mut before);
+            assert_eq!(record.event_type, terms.event_type(event_type));
+            assert_eq!(record.source, terms.source(source));
+            assert_eq!(record.subject, terms.subject(subject));
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Making a batch's frame: all the work that needs no place in the journal.
 
+use std::cell::RefCell;
+
 use crate::ledger::{
     checkpoint::SignedCheckpoint,
     event::Event,
@@ -16,6 +18,17 @@ use super::{
     frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind, Mark, Position},
     table::{Block, Section, TABLE_BLOCK_BYTES, TABLE_HEAD_BYTES, Table},
 };
+
+thread_local! {
+    /// Making one, and the first touch of its memory, costs as much as compressing a small batch.
+    static COMPRESSOR: RefCell<Option<Compressor>> = const { RefCell::new(None) };
+}
+
+/// A compressor with the level it was made for.
+struct Compressor {
+    level: i32,
+    zstd: zstd::bulk::Compressor<'static>,
+}
 
 /// A batch as it will stand on disk, but for the numbers of its place, which [`super::Journal::append`] puts in.
 ///
@@ -41,8 +54,8 @@ struct Filling {
 }
 
 /// What has been compressed so far.
-struct Sections {
-    compressor: zstd::bulk::Compressor<'static>,
+struct Sections<'c> {
+    compressor: &'c mut zstd::bulk::Compressor<'static>,
     blocks: Vec<Block>,
     stored: Vec<u8>,
     scratch: Vec<u8>,
@@ -50,7 +63,7 @@ struct Sections {
 }
 
 impl EncodedBatch {
-    /// Compresses and frames a batch with the signed checkpoint that covers it. The level is zstd's, 1 to 3 are
+    /// Compresses and frames a batch with the signed checkpoint that covers it. The level is zstd's, -7 to 3 are
     /// sensible.
     ///
     /// # Errors
@@ -62,7 +75,17 @@ impl EncodedBatch {
         level: i32,
     ) -> Result<Self, JournalError> {
         check(batch, checkpoint)?;
-        let mut sections = Sections::new(level)?;
+        COMPRESSOR.with_borrow_mut(|kept| {
+            let compressor = Compressor::for_level(kept, level)?;
+            Self::compressed(batch, checkpoint, Sections::new(compressor))
+        })
+    }
+
+    fn compressed(
+        batch: &Batch,
+        checkpoint: &SignedCheckpoint,
+        mut sections: Sections<'_>,
+    ) -> Result<Self, JournalError> {
         let mut filling = Filling::default();
         let mut index = batch.first;
         for (entry, event) in batch.entries.iter().zip(&batch.events) {
@@ -80,7 +103,7 @@ impl EncodedBatch {
     fn assemble(
         batch: &Batch,
         checkpoint: &SignedCheckpoint,
-        sections: Sections,
+        sections: Sections<'_>,
     ) -> Result<Self, JournalError> {
         let table = Table {
             note: checkpoint.note().to_string().into_bytes(),
@@ -174,16 +197,34 @@ impl Filling {
     }
 }
 
-impl Sections {
-    fn new(level: i32) -> Result<Self, JournalError> {
-        Ok(Self {
-            compressor: zstd::bulk::Compressor::new(level)
-                .map_err(|error| invalid(format!("compression level {level}: {error}")))?,
+impl Compressor {
+    /// The one that was kept if it has this level, or a new one, which is kept.
+    fn for_level(
+        kept: &mut Option<Self>,
+        level: i32,
+    ) -> Result<&mut zstd::bulk::Compressor<'static>, JournalError> {
+        let fitting = kept.take().filter(|kept| kept.level == level);
+        let compressor = match fitting {
+            Some(compressor) => compressor,
+            None => Self {
+                level,
+                zstd: zstd::bulk::Compressor::new(level)
+                    .map_err(|error| invalid(format!("compression level {level}: {error}")))?,
+            },
+        };
+        Ok(&mut kept.insert(compressor).zstd)
+    }
+}
+
+impl<'c> Sections<'c> {
+    fn new(compressor: &'c mut zstd::bulk::Compressor<'static>) -> Self {
+        Self {
+            compressor,
             blocks: Vec::new(),
             stored: Vec::new(),
             scratch: Vec::new(),
             raw_bytes: 0,
-        })
+        }
     }
 
     /// Compresses the block that has been filled, and empties it.

@@ -52,8 +52,8 @@ pub const FORMAT_VERSION: u32 = 1;
 pub const BATCH_ENTRIES_MAX: usize = 4096;
 /// The most bytes of entries and payloads in a batch, before compression.
 pub const BATCH_BYTES_MAX: usize = 32 << 20;
-/// The compression level that is meant when none is given: fast, and JSON still shrinks well.
-pub const LEVEL_DEFAULT: i32 = 1;
+/// The compression level that is meant when none is given: half the work of level 1, and a fifth more bytes.
+pub const LEVEL_DEFAULT: i32 = -3;
 
 /// The most bytes of a frame: a full batch that does not compress, and its table.
 const FRAME_BYTES_MAX: u64 = 36 << 20;
