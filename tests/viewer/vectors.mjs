@@ -2,9 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { blake3 } from '../../src/viewer/node_modules/@noble/hashes/blake3.js';
 import { fromHex, hex, toBase64, utf8 } from '../../src/viewer/check/bytes.js';
 import { decodeEntry, decodePayload, payloadCommitment } from '../../src/viewer/check/entry.js';
-import { chainHash, genesisHash, leafHash } from '../../src/viewer/check/hashes.js';
+import { chainHash, genesisHash, leafHash, partHash } from '../../src/viewer/check/hashes.js';
 import { checkSignature, parseCheckpoint, parseKey } from '../../src/viewer/check/note.js';
 import { Frontier } from '../../src/viewer/check/tree.js';
 
@@ -26,6 +27,15 @@ const { parts, end } = decodePayload(payload, 0);
 assert.equal(end, payload.length);
 assert.equal(hex(payloadCommitment(parts)), vectors.entries.find(({ index }) => index === 10).commitment);
 for (const { why, entry } of vectors.must_reject) assert.throws(() => decodeEntry(fromHex(entry)), why);
+
+// Our own BLAKE3 of short inputs against @noble/hashes, over every length, in pieces, and beyond where it ends.
+const material = Uint8Array.from({ length: 3000 }, (_, at) => (at * 7 + (at >> 5)) % 251);
+const context = utf8('exhibit 2026-11-22 payload part v1');
+for (let length = 0; length <= 1100; length += 1) {
+  const bytes = material.subarray(length, 2 * length);
+  const cut = length >> 1;
+  assert.equal(hex(partHash(bytes.subarray(0, cut), bytes.subarray(cut))), hex(blake3(bytes, { context })), `${length} bytes`);
+}
 
 const key = parseKey(vectors.log_vkey);
 let flipped = 0;

@@ -84,11 +84,15 @@ export function crc32(bytes) {
 
 /** Inflates, and stops at `limit` bytes: a few packed bytes can stand for a great many. */
 export async function inflate(packed, limit) {
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream('deflate-raw'));
+  const { readable, writable } = new DecompressionStream('deflate-raw');
+  const writer = writable.getWriter();
+  // What goes wrong here goes wrong at the reading end too, and is said there.
+  writer.write(packed).catch(() => {});
+  writer.close().catch(() => {});
   const pieces = [];
   let length = 0;
   try {
-    for (const reader = stream.getReader(); ;) {
+    for (const reader = readable.getReader(); ;) {
       const { done, value } = await reader.read();
       if (done) break;
       length += value.length;

@@ -1,7 +1,7 @@
 // Everything that can be checked about one bundle alone. This runs in workers, on every core.
 
 import { LIMITS, Malformed, hex, load, same } from './bytes.js';
-import { decodeEntry, decodePayload, payloadCommitment, splitBundle, contentText } from './entry.js';
+import { decodeEntry, decodePayload, payloadCommitment, splitBundle, splitPayload, contentText } from './entry.js';
 import { chainHash, leafHash } from './hashes.js';
 import { finding } from './findings.js';
 import { WIDTH, perfectRoot, spanPath, tilePath } from './tree.js';
@@ -118,7 +118,7 @@ export async function openEntry({ files }, place) {
   try {
     const payloads = await load(files.payload, LIMITS.payload);
     let at = 0;
-    for (let skip = 0; skip <= place; skip += 1) ({ parts, end: at } = decodePayload(payloads, at));
+    for (let skip = 0; skip <= place; skip += 1) ({ parts, end: at } = (skip === place ? decodePayload : splitPayload)(payloads, at));
     parts = parts.map((part) => (part.withheld ? part : { ...part, text: contentText(part) }));
   } catch {
     parts = null; // What is wrong with it is a finding.
@@ -134,7 +134,7 @@ export async function searchBundle({ files }, needle) {
     const payloads = await load(files.payload, LIMITS.payload);
     let at = 0;
     for (let place = 0; place < entries.length; place += 1) {
-      const payload = decodePayload(payloads, at);
+      const payload = splitPayload(payloads, at);
       at = payload.end;
       const holds = (part) => !part.withheld && contentText(part).toLowerCase().includes(needle);
       if (payload.parts.some(holds)) found.push(place);

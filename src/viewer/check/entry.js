@@ -56,8 +56,17 @@ export function decodeEntry(bytes) {
   return entry;
 }
 
-/** Decodes the payload at a place of a bundle: its parts, and where it ends; throws `Malformed`. */
+/** Decodes the payload at a place of a bundle: its parts with their commitments, and where it ends; throws `Malformed`. */
 export function decodePayload(bundle, at) {
+  const payload = splitPayload(bundle, at);
+  for (const part of payload.parts) {
+    if (!part.withheld) part.commitment = partHash(part.salt, counted(part.name), counted(part.contentType), part.content);
+  }
+  return payload;
+}
+
+/** As `decodePayload`, without computing commitments. */
+export function splitPayload(bundle, at) {
   const reader = new Reader(bundle, at);
   const count = Number(reader.u64());
   if (count < 1 || count > 32) throw new Malformed(`a payload has 1 to 32 parts, not ${count}`);
@@ -79,7 +88,7 @@ export function decodePayload(bundle, at) {
     if (names.has(name) || (place > 0 && name === 'body')) throw new Malformed(`two parts of the payload are named "${name}"`);
     names.add(name);
     length += content.length;
-    parts.push({ withheld: false, name, contentType, content, commitment: partHash(salt, counted(name), counted(contentType), content) });
+    parts.push({ withheld: false, salt, name, contentType, content });
   }
   if (length > 1 << 20) throw new Malformed(`the payload has ${length} bytes of content, over the limit of 1048576`);
   return { parts, end: reader.at };

@@ -2,15 +2,24 @@
 
 import { blake3 } from '@noble/hashes/blake3.js';
 import { sha256 } from '@noble/hashes/sha2.js';
+import * as short from './blake3.js';
 import { utf8 } from './bytes.js';
 
-/** A hasher for one purpose, made ready once: the context takes two more compressions. */
+/** A hash for one purpose: short inputs by our own code, long ones by @noble/hashes. */
 function purpose(context) {
-  const ready = blake3.create({ context: utf8(context) });
+  const name = utf8(context);
+  const noble = blake3.create({ context: name });
+  short.input.set(name);
+  const key = new Uint32Array(short.hashChunk(name.length, null, short.DERIVE_KEY_CONTEXT).buffer);
   return (...pieces) => {
-    const hasher = ready.clone();
-    for (const piece of pieces) hasher.update(piece);
-    return hasher.digest();
+    const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    if (length > short.CHUNK || !short.fits) return pieces.reduce((hasher, piece) => hasher.update(piece), noble.clone()).digest();
+    let at = 0;
+    for (const piece of pieces) {
+      short.input.set(piece, at);
+      at += piece.length;
+    }
+    return short.hashChunk(length, key, short.DERIVE_KEY_MATERIAL);
   };
 }
 
@@ -22,12 +31,18 @@ export const fileHash = (bytes) => blake3(bytes);
 export const fileHasher = () => blake3.create({});
 export { sha256 };
 
+/** Names and content types that were asked for before: there are few, and they come all the time. */
+const known = new Map();
+
 /** `str(x)` of the formats in front of the text: its length as a little-endian u64. */
 export function counted(text) {
+  const before = known.get(text);
+  if (before) return before;
   const bytes = utf8(text);
   const out = new Uint8Array(8 + bytes.length);
   new DataView(out.buffer).setBigUint64(0, BigInt(bytes.length), true);
   out.set(bytes, 8);
+  if (known.size < 1000) known.set(text, out);
   return out;
 }
 
