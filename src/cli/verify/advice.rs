@@ -112,18 +112,6 @@ const fn about_files(kind: FindingKind) -> &'static str {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_kind_of_finding_has_its_advice() {
-        for kind in FindingKind::ALL {
-            assert!(advice(*kind).len() > 20, "{kind}");
-        }
-    }
-}
-
 /// What to do about a finding about clocks and time stamps.
 const fn about_time(kind: FindingKind) -> &'static str {
     use FindingKind as Kind;
@@ -143,6 +131,18 @@ const fn about_time(kind: FindingKind) -> &'static str {
         }
         _ => {
             "this time stamp proves nothing; the entries may still be whole: ask for a fresh export"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_finding_has_its_advice() {
+        for kind in FindingKind::ALL {
+            assert!(advice(*kind).len() > 20, "{kind}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{Cursor, Write},
+    path::Path,
 };
 
 use proptest::prelude::*;
@@ -72,11 +73,21 @@ fn a_pack_that_another_program_packed_says_so_and_verifies_unpacked() {
     assert_eq!(report.unwrap().verdict, Verdict::Verified);
 }
 
+/// Takes the page out of an unpacked pack: it repeats the manifest, and what is changed there would be found twice.
+fn without_page(directory: &Path) {
+    fs::remove_file(directory.join("index.html")).unwrap();
+    let path = directory.join("manifest.json");
+    let mut manifest = Manifest::from_bytes(&fs::read(&path).unwrap()).unwrap();
+    assert!(manifest.files.remove("index.html").is_some());
+    fs::write(&path, manifest.to_bytes()).unwrap();
+}
+
 #[test]
 fn a_file_that_the_manifest_does_not_name_is_unexpected() {
     let ledger = MemoryLedger::of(300);
     let directory = tempfile::tempdir().unwrap();
     unpack(&pack_of(&ledger, &ledger.request()), directory.path());
+    without_page(directory.path());
     fs::write(directory.path().join("check.py"), "print('all is well')").unwrap();
     fs::create_dir_all(directory.path().join("tile/entries/000.p")).unwrap();
     fs::write(directory.path().join("tile/entries/000.p/7"), "").unwrap();
@@ -111,6 +122,7 @@ fn a_carried_program_that_was_changed_is_found_although_the_manifest_agrees_with
     let ledger = MemoryLedger::of(3);
     let directory = tempfile::tempdir().unwrap();
     unpack(&pack_of(&ledger, &ledger.request()), directory.path());
+    without_page(directory.path());
     let path = directory.path().join("manifest.json");
     let mut manifest = Manifest::from_bytes(&fs::read(&path).unwrap()).unwrap();
     for carried in CARRIED {
