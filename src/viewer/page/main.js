@@ -31,7 +31,7 @@ function start() {
   document.addEventListener('drop', takeDrop);
   window.addEventListener('beforeprint', printedList);
   for (const id of ['type', 'source', 'text', 'from', 'until', 'only']) $(id).addEventListener('input', () => filter());
-  $('filters').addEventListener('reset', () => setTimeout(() => { period = null; filter(); }));
+  $('clear').addEventListener('click', clear);
   list = new List((row, focus) => showEntry(row, gathered, report, focus));
   workers = new Workers($('worker').textContent);
   workers.onbroken = (why) => fail(`This browser can’t run the checks: ${why}`);
@@ -166,6 +166,12 @@ function filter() {
   if (needle.length > 1 && inPayloads.text !== needle) searchPayloads(needle);
 }
 
+function clear() {
+  $('filters').reset();
+  period = null;
+  filter();
+}
+
 async function searchPayloads(needle) {
   inPayloads = { text: needle, found: new Set() };
   const mine = inPayloads;
@@ -182,9 +188,7 @@ async function searchPayloads(needle) {
 function openIndex(index) {
   const row = rows.find((one) => one.at === index);
   if (!row) return;
-  $('filters').reset();
-  period = null;
-  filter();
+  clear();
   list.reveal(index);
   showEntry(row, gathered, report, true);
 }
