@@ -109,7 +109,7 @@ enum Command {
     #[cfg(feature = "server")]
     Checkpoint(checkpoint::CheckpointCommand),
     Export(export::Export),
-    Verify(verify::Verify),
+    Verify(Box<verify::Verify>),
     #[cfg(feature = "server")]
     Monitor(Box<monitor::Monitor>),
     Pins(pins::PinsCommand),
