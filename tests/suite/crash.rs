@@ -298,39 +298,63 @@ fn the_trace_of_a_server_that_answers_too_early_is_told() {
     let control = "8 writev(11<socket:[5]>, [{iov_base=\"\"..., iov_len=17}], 1) = 17\n";
     assert_eq!(judge_trace(&[write, control, sync, answer].concat()), Ok(1));
     assert!(judge_trace(&[write, answer, sync].concat()).is_err());
-    let unfinished = "7 fdatasync(9</l/journal/00.seg> <unfinished ...>\n";
-    let resumed = "7 <... fdatasync resumed>) = 0\n";
+    let sync_begins = "7 fdatasync(9</l/journal/00.seg> <unfinished ...>\n";
+    let sync_ends = "7 <... fdatasync resumed>) = 0\n";
     assert_eq!(
-        judge_trace(&[write, unfinished, resumed, answer].concat()),
+        judge_trace(&[write, sync_begins, sync_ends, answer].concat()),
         Ok(1)
     );
-    assert!(judge_trace(&[write, unfinished, answer, resumed].concat()).is_err());
+    assert!(judge_trace(&[write, sync_begins, answer, sync_ends].concat()).is_err());
+    let answer_begins = "8 writev(11<socket:[5]>, [...], 2 <unfinished ...>\n";
+    let answer_ends = "8 <... writev resumed>) = 900\n";
+    assert_eq!(
+        judge_trace(&[write, sync, answer_begins, answer_ends].concat()),
+        Ok(1)
+    );
+    // The next batch may be written while an answer to this one is on its way; an answer that began too early stays so.
+    assert_eq!(
+        judge_trace(&[write, sync, answer_begins, write, answer_ends].concat()),
+        Ok(1)
+    );
+    assert!(judge_trace(&[write, answer_begins, sync, answer_ends].concat()).is_err());
+    let elsewhere = "9 fdatasync(10</l/signed.state>) = 0\n";
+    assert!(judge_trace(&[write, elsewhere, answer].concat()).is_err());
 }
 
-/// Counts the answers in a trace of one client that waits for each; fails with the line of one that left between a
-/// write to the journal and the return of its sync. Frames that only control the connection are shorter than any answer.
+/// Counts the answers in a trace of one client that waits for each; fails with the line of one that began to leave
+/// between a write to the journal and the return of its sync. Frames that only control the connection are shorter than
+/// any answer. A call that another thread interrupts stands in two lines: `<unfinished ...>` where it began, `resumed`
+/// where it returned.
 fn judge_trace(trace: &str) -> Result<u32, String> {
     const ANSWER_BYTES_MIN: u64 = 300;
     let (mut unsynced, mut answers) = (false, 0);
+    let mut begun = HashMap::new();
     for line in trace.lines() {
-        let call = line
-            .split_once(' ')
-            .map_or("", |(_, call)| call.trim_start());
-        let result = line
+        let (thread, said) = line.split_once(' ').unwrap_or((line, ""));
+        let said = said.trim_start();
+        let resumed = said.starts_with("<... ");
+        let (call, too_early) = if resumed {
+            begun.remove(thread).unwrap_or((said, false))
+        } else {
+            (said, unsynced)
+        };
+        let in_journal = call.contains(".seg>");
+        if in_journal && call.contains("write") {
+            unsynced = true;
+        }
+        if said.ends_with("<unfinished ...>") {
+            begun.insert(thread, (call, too_early));
+            continue;
+        }
+        let result = said
             .rsplit_once("= ")
             .and_then(|(_, result)| result.trim().parse::<u64>().ok());
-        let sync = call.starts_with("fdatasync(")
-            || call.starts_with("fsync(")
-            || call.starts_with("<... fdatasync")
-            || call.starts_with("<... fsync");
-        if call.contains(".seg>") && (call.starts_with("pwrite") || call.starts_with("write")) {
-            unsynced = true;
-        } else if sync && result == Some(0) {
+        if in_journal && call.contains("sync(") && result == Some(0) {
             unsynced = false;
         } else if ["socket:", "TCP:"].iter().any(|kind| call.contains(kind))
             && result.is_some_and(|sent| sent >= ANSWER_BYTES_MIN)
         {
-            if unsynced {
+            if too_early {
                 return Err(line.to_owned());
             }
             answers += 1;
