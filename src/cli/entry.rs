@@ -12,7 +12,7 @@ use super::{
 use crate::ledger::{
     entry::{Entry, MalformedEntry},
     hash::{ChainHash, LeafHash, PartCommitment},
-    payload::{DisclosedPart, MalformedPayload, Part, Salt, decode_parts},
+    payload::{DisclosedPart, MalformedPayload, Part, Salt, decode_kept},
     position::UnixNanos,
 };
 
@@ -23,6 +23,8 @@ pub(super) struct ReadEntry {
     pub(super) bytes: Vec<u8>,
     /// The parts of its payload.
     pub(super) parts: Vec<ReadPart>,
+    /// Whether the payload was lost.
+    lost: bool,
 }
 
 /// A part of a payload.
@@ -46,16 +48,20 @@ pub(super) enum ReadPart {
 impl ReadEntry {
     /// Takes an entry, and its payload from the front of a bundle; gives what is left of that.
     pub(super) fn stored(bytes: Vec<u8>, bundle: &[u8]) -> Result<(Self, &[u8]), MalformedPayload> {
-        let (parts, rest) = decode_parts(bundle)?;
+        let (parts, rest) = decode_kept(bundle)?;
+        let lost = parts.is_empty();
         let parts = parts.iter().map(ReadPart::of).collect();
-        Ok((Self { bytes, parts }, rest))
+        Ok((Self { bytes, parts, lost }, rest))
     }
 
     /// Takes an entry and its payload, which may have been left out.
     pub(super) fn received(bytes: Vec<u8>, payload: &[u8]) -> Result<Self, MalformedPayload> {
         if payload.is_empty() {
-            let parts = Vec::new();
-            return Ok(Self { bytes, parts });
+            return Ok(Self {
+                bytes,
+                parts: Vec::new(),
+                lost: false,
+            });
         }
         Self::stored(bytes, payload).map(|(entry, _)| entry)
     }
@@ -134,6 +140,10 @@ impl ReadPart {
     }
 }
 
+/// What is shown where the payload should be.
+const LOST: &str =
+    "payload lost: the ledger's disk damaged it; `exhibit break list` says what is known of it";
+
 /// An entry, as it is printed.
 pub(super) struct ShownEntry<'a> {
     entry: Entry<'a>,
@@ -184,6 +194,9 @@ impl Render for ShownEntry<'_> {
 
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         fields(out, &self.fields())?;
+        if self.read.lost {
+            writeln!(out, "\n{LOST}")?;
+        }
         for part in &self.read.parts {
             match part {
                 ReadPart::Withheld(commitment) => {
@@ -209,6 +222,9 @@ impl Render for ShownEntry<'_> {
     fn markdown(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "### Entry {}\n", self.entry.index)?;
         field_table(out, &self.fields())?;
+        if self.read.lost {
+            writeln!(out, "\nThis {LOST}")?;
+        }
         for part in &self.read.parts {
             match part {
                 ReadPart::Withheld(commitment) => {
@@ -254,6 +270,7 @@ impl Render for ShownEntry<'_> {
             "leaf_hash": LeafHash::of_entry(&self.read.bytes).to_string(),
             "chain_hash": ChainHash::of_entry(&self.read.bytes).to_string(),
             "entry_base64": BASE64.encode(&self.read.bytes),
+            "payload_lost": self.read.lost,
             "parts": self.read.parts.iter().map(ReadPart::json).collect::<Vec<_>>(),
         }))
     }

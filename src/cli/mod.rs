@@ -9,6 +9,7 @@ use std::{ffi::OsString, process::ExitCode};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 mod args;
+mod breaks;
 mod completions;
 mod entry;
 mod error;
@@ -115,6 +116,8 @@ enum Command {
     Pins(pins::PinsCommand),
     Timestamp(timestamp::TimestampCommand),
     Key(key::Key),
+    #[command(name = "break")]
+    Breaks(breaks::BreakCommand),
     #[cfg(feature = "server")]
     Config(config::ConfigCommand),
     #[cfg(feature = "server")]
@@ -148,6 +151,7 @@ impl Command {
             Self::Pins(command) => command.run(output),
             Self::Timestamp(command) => command.run(output),
             Self::Key(command) => command.run(output),
+            Self::Breaks(command) => command.run(output),
             #[cfg(feature = "server")]
             Self::Config(command) => command.run(output),
             #[cfg(feature = "server")]

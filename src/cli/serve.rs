@@ -149,6 +149,7 @@ fn open(directory: &DataDirectory, config: &Config) -> Result<Ledger, CliError> 
         compression_level: config.journal.compression_level,
         journal: JournalOptions {
             segment_bytes: config.journal.segment_bytes,
+            ..JournalOptions::default()
         },
         ..LedgerOptions::default()
     };

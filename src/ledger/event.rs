@@ -13,6 +13,11 @@ use super::{
 /// How far ahead of the ledger's clock an event may say it happened: one day.
 pub const AHEAD_MAX: UnixNanos = UnixNanos::new(24 * 60 * 60 * 1_000_000_000);
 
+/// What the sources of the ledger's own entries begin with; no producer may post under one.
+pub const LEDGER_SOURCE_PREFIX: &str = "exhibit:";
+/// What the types of the ledger's own entries begin with; no producer may post one.
+pub const LEDGER_TYPE_PREFIX: &str = "ledger.";
+
 /// One part of a new event's payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewPart {

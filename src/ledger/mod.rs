@@ -4,8 +4,9 @@
 //! bytes that are hashed; [`tree`] and [`tile`] are the Merkle tree; [`note`], [`checkpoint`] and [`receipt`] are
 //! what is signed and handed out, [`signers`] who signs it; [`witness`] and [`policy`] are who else must have seen it;
 //! [`event`] and [`state`] are the write path as one function; [`verify`] is the
-//! same rules, asked of somebody else's bytes, and [`finding`] what it says.
+//! same rules, asked of somebody else's bytes, [`finding`] what it says, and [`breaks`] what of that the ledger itself admits.
 
+pub mod breaks;
 pub mod checkpoint;
 pub mod entry;
 pub mod event;

@@ -22,6 +22,9 @@ pub const PART_NAME_BYTES_MAX: usize = 255;
 /// The most bytes of content in one payload, all parts together.
 pub const PAYLOAD_BYTES_MAX: usize = 1 << 20;
 
+/// What stands in a bundle where a payload was lost: no part, and so not even the commitments of parts.
+pub const LOST: [u8; 8] = [0; 8];
+
 /// A part's 32 random bytes. Not printed by `Debug`: whoever has it can test guesses at a withheld part.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -156,6 +159,30 @@ pub fn decode_parts(bundle: &[u8]) -> Result<(Vec<Part<'_>>, &[u8]), MalformedPa
             .map_err(|error| MalformedPayload::Layout(in_words(&error)))?;
     check_parts(&parts)?;
     Ok((parts, bundle.get(read..).unwrap_or_default()))
+}
+
+/// Reads what a bundle has for one payload, and gives what is left of it: its parts as [`decode_parts`] does, or no part
+/// where [`LOST`] says that it was lost.
+///
+/// # Errors
+/// Refuses bytes that are neither.
+pub fn decode_kept(bundle: &[u8]) -> Result<(Vec<Part<'_>>, &[u8]), MalformedPayload> {
+    match bundle.strip_prefix(&LOST) {
+        Some(rest) => Ok((Vec::new(), rest)),
+        None => decode_parts(bundle),
+    }
+}
+
+/// Writes what [`decode_kept`] has read.
+///
+/// # Errors
+/// As [`encode_parts`]; no part at all is a lost payload, and none.
+pub fn encode_kept(parts: &[Part<'_>], bundle: &mut Vec<u8>) -> Result<(), MalformedPayload> {
+    if parts.is_empty() {
+        bundle.extend_from_slice(&LOST);
+        return Ok(());
+    }
+    encode_parts(parts, bundle)
 }
 
 /// Reads a whole bundle of exactly `payloads` payloads.

@@ -2,6 +2,7 @@
 //! written again as the same bytes. One function a parser, called by the tests and by the fuzz targets.
 
 use super::{
+    breaks::BreakBody,
     checkpoint::{Checkpoint, SignedCheckpoint},
     entry::Entry,
     hash::RootHash,
@@ -34,6 +35,14 @@ pub fn policy(bytes: &[u8]) {
             assert!(!some || policy.is_met_by(|_| true));
         }
         Err(refused) => assert!(!refused.problem.is_empty()),
+    }
+}
+
+/// Of [`BreakBody::parse`]: what is read is written again as the same bytes.
+pub fn break_body(bytes: &[u8]) {
+    if let Ok(body) = BreakBody::parse(bytes) {
+        assert_eq!(body.to_bytes(), bytes);
+        assert_eq!(body.check(), Ok(()));
     }
 }
 

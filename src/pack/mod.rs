@@ -7,6 +7,7 @@
 //! Nothing here trusts a pack. The key that is trusted comes from the caller, every path and length is checked before
 //! it is used, and memory does not grow with the number of entries.
 
+pub mod breaks;
 pub mod carried;
 mod container;
 pub mod derived;

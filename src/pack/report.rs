@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{sequence::SourcesStatement, verify::WitnessSeen};
+use super::{breaks::BreaksStatement, sequence::SourcesStatement, verify::WitnessSeen};
 use crate::ledger::{
     checkpoint::SignedCheckpoint,
     finding::{Finding, FindingKind},
@@ -40,6 +40,8 @@ pub enum Subject {
 pub enum Verdict {
     /// Every check that was made passed, and nothing is known to be missing.
     Verified,
+    /// Every check that was made passed, but for damage that the ledger itself admits: see the confirmed breaks.
+    VerifiedWithConfirmedBreaks,
     /// Something is wrong: see the findings.
     Altered,
     /// What was checked verifies, but it is not everything: see the reasons.
@@ -102,6 +104,8 @@ pub struct Report {
     pub witnesses: Vec<WitnessSeen>,
     /// What is wrong.
     pub findings: Findings,
+    /// What is wrong and admitted by the ledger itself; none of it is among the findings.
+    pub breaks: BreaksStatement,
     /// Why it is not everything.
     pub incomplete: Vec<String>,
     /// How many entries and payloads were looked at.

@@ -144,6 +144,7 @@ fn verify(scene: &Scene, teller: &mut Teller<'_>) -> Result<Report, CliError> {
         "   {}: {} entries, {} payload parts, {} hash tiles in {:.0} ms",
         match report.verdict {
             Verdict::Verified => "VERIFIED",
+            Verdict::VerifiedWithConfirmedBreaks => "VERIFIED, WITH CONFIRMED BREAKS",
             Verdict::Altered => "NOT VERIFIED",
             Verdict::Incomplete => "INCOMPLETE",
         },

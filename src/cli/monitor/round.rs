@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::{
     connect::{ServerUrl, Session},
-    error::CliError,
+    error::{CliError, say},
     pins::{Pin, Pins},
 };
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
         tree::{Frontier, consistency_holds},
         verify::{Chunk, Counts, Findings, IdentityKey, LedgerCheck, check_chunk},
     },
+    pack::breaks::Breaks,
     service::{
         convert::{ReceivedEntry, entry_from_proto},
         proto,
@@ -304,7 +305,15 @@ impl Visit<'_> {
         self.list(first..end, |received| check.take(received, &mut tree))?;
         check.flush(&mut tree);
         let expected = check.next;
-        let (findings, counts) = check.order.finish();
+        let (mut findings, counts) = check.order.finish();
+        let confirmed = check.breaks.cover(&mut findings).len();
+        if confirmed > 0 {
+            let what = format!(
+                "{confirmed} things are wrong with entries {first} to {}, and confirmed in the ledger: see `exhibit break list`",
+                end.value().saturating_sub(1)
+            );
+            say("warning", what);
+        }
         self.outcome.findings.join(findings);
         self.outcome.counts = counts;
         if expected < end {
@@ -361,6 +370,7 @@ impl Visit<'_> {
 /// Entries under verification.
 struct Checking {
     order: LedgerCheck,
+    breaks: Breaks,
     identities: IdentityKey,
     waiting: Vec<ReceivedEntry>,
     /// The index that the next entry should have.
@@ -378,6 +388,7 @@ impl Checking {
         })?;
         Ok(Self {
             order: LedgerCheck::starting_at(first, key.name().as_str()),
+            breaks: Breaks::default(),
             identities: IdentityKey::new(random),
             waiting: Vec::new(),
             next: first,
@@ -409,7 +420,8 @@ impl Checking {
             entries: &entries,
             payloads: Some(&payloads),
         };
-        let report = check_chunk(chunk, &self.identities);
+        let mut report = check_chunk(chunk, &self.identities);
+        self.breaks.take(std::mem::take(&mut report.breaks));
         for (index, leaf) in (self.next.value()..)
             .map(EntryIndex::new)
             .zip(&report.leaves)

@@ -24,6 +24,7 @@ use crate::pack::verify_log;
 
 mod advice;
 mod against;
+mod breaks;
 mod shown;
 mod target;
 mod trust;
@@ -31,14 +32,15 @@ mod trust;
 #[cfg(feature = "server")]
 pub(super) use advice::advice;
 use against::verify_against;
+pub(in crate::cli) use breaks::lines_of;
 use shown::Shown;
 use target::Target;
 use trust::Trust;
 
 /// Verify an audit pack, a data directory, a receipt, or a running ledger (offline, except for a URL)
 ///
-/// Exit code 0: everything verifies. 1: something was altered, deleted, put in or rewritten; the findings say where.
-/// 3: nothing could be checked. 4: what was checked verifies, but it is not everything, or there was nothing to check.
+/// Exit code 0: everything verifies, but for damage that the ledger itself admits, which is shown (see --strict). 1: something
+/// was altered, deleted, put in or rewritten; the findings say where. 3: nothing could be checked. 4: what was checked verifies, but it is not everything, or there was nothing to check.
 #[derive(Debug, clap::Args)]
 pub(super) struct Verify {
     /// An audit pack, the directory one was unpacked to, a data directory, a receipt, or the URL of a server
@@ -73,6 +75,9 @@ pub(super) struct Verify {
     /// A witness policy (c2sp.org/tlog-policy): the checkpoint must carry the cosignatures that its quorum asks for
     #[arg(long, value_name = "FILE", value_parser = args::path)]
     policy: Option<PathBuf>,
+    /// Damage that the ledger itself admits, in a confirmed break, is no success either (exit code 1)
+    #[arg(long)]
+    strict: bool,
     #[command(flatten)]
     pins: OptionalPinArgs,
 }
@@ -94,11 +99,23 @@ impl Verify {
         }
         trust.explain(&mut report);
         trust.remember(&report)?;
+        let exit = self.exit(report.verdict);
         output.print(&Shown {
             report: &report,
             trust: &trust,
+            exit,
         })?;
-        Ok(exit(report.verdict))
+        Ok(exit)
+    }
+
+    /// The verdict as scripts see it.
+    const fn exit(&self, verdict: Verdict) -> Exit {
+        match verdict {
+            Verdict::VerifiedWithConfirmedBreaks if self.strict => Exit::Negative,
+            Verdict::Verified | Verdict::VerifiedWithConfirmedBreaks => Exit::Done,
+            Verdict::Altered => Exit::Negative,
+            Verdict::Incomplete => Exit::Incomplete,
+        }
     }
 
     fn find(&self) -> Result<Target, CliError> {
@@ -170,15 +187,6 @@ impl Verify {
             }
         }
         Ok(all)
-    }
-}
-
-/// The verdict as scripts see it.
-const fn exit(verdict: Verdict) -> Exit {
-    match verdict {
-        Verdict::Verified => Exit::Done,
-        Verdict::Altered => Exit::Negative,
-        Verdict::Incomplete => Exit::Incomplete,
     }
 }
 

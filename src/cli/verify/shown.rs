@@ -4,11 +4,12 @@ use std::io::{self, Write};
 
 use super::{
     super::{
+        exit::Exit,
         output::{Render, fields},
         text::{counted, grouped, markdown, paint, safe, style},
     },
     advice::advice,
-    exit,
+    breaks::lines_of,
     trust::Trust,
 };
 use crate::{
@@ -29,12 +30,16 @@ const SHOWN_MAX: usize = 20;
 pub(super) struct Shown<'a> {
     pub(super) report: &'a Report,
     pub(super) trust: &'a Trust,
+    pub(super) exit: Exit,
 }
 
 impl Shown<'_> {
     const fn verdict(&self) -> (&'static str, anstyle::Style) {
         match self.report.verdict {
             Verdict::Verified => ("VERIFIED", style::GOOD),
+            Verdict::VerifiedWithConfirmedBreaks => {
+                ("VERIFIED, WITH CONFIRMED BREAKS", style::DOUBTFUL)
+            }
             Verdict::Altered => ("DOES NOT VERIFY", style::BAD),
             Verdict::Incomplete => ("INCOMPLETE", style::DOUBTFUL),
         }
@@ -62,6 +67,14 @@ impl Shown<'_> {
                 ),
                 None => "every check that was made passed".to_owned(),
             },
+            Verdict::VerifiedWithConfirmedBreaks => format!(
+                "{}, and the ledger itself admits it: see the confirmed breaks; every other check that was made passed",
+                counted(
+                    self.report.breaks.confirmed,
+                    "thing is wrong",
+                    "things are wrong"
+                )
+            ),
             Verdict::Altered => format!(
                 "{}: see below",
                 counted(findings, "thing is wrong", "things are wrong")
@@ -173,12 +186,23 @@ impl Shown<'_> {
     }
 
     /// Headed lists of what was and was not looked at.
-    fn lists(&self) -> [(&'static str, Vec<String>); 3] {
+    fn lists(&self) -> [(&'static str, Vec<String>); 4] {
         [
+            ("Confirmed breaks", self.breaks()),
             ("Checked", self.checked()),
             ("Completeness", self.sources()),
             ("Not checked", self.report.not_checked.clone()),
         ]
+    }
+
+    /// What the ledger itself admits.
+    fn breaks(&self) -> Vec<String> {
+        let listed = &self.report.breaks.listed;
+        let mut lines: Vec<String> = listed.iter().take(SHOWN_MAX).flat_map(lines_of).collect();
+        if listed.len() > SHOWN_MAX {
+            lines.push("and more; --format json lists them".to_owned());
+        }
+        lines
     }
 
     fn findings(&self) -> impl Iterator<Item = &Finding> {
@@ -264,10 +288,7 @@ impl Render for Shown<'_> {
             // Every document gets it from the one place that prints it.
             object.remove("format");
             object.insert("key_source".to_owned(), self.trust.source().into());
-            object.insert(
-                "exit_code".to_owned(),
-                exit(self.report.verdict).code().into(),
-            );
+            object.insert("exit_code".to_owned(), self.exit.code().into());
         }
         Ok(value)
     }

@@ -12,14 +12,18 @@ mod tests;
 use serde::Serialize;
 
 use super::{
+    breaks::BreakConfirmation,
     entry::Entry,
     finding::{Finding, FindingKind},
     hash::{ChainHash, LeafHash},
-    payload::{Part, decode_parts, payload_commitment},
+    payload::{Part, decode_kept, payload_commitment},
     position::{EntryIndex, UnixNanos, count},
 };
 
 pub use order::{Findings, LedgerCheck};
+
+/// What is found where a payload was lost.
+pub const LOST_PAYLOAD: &str = "a payload that was lost";
 
 /// Consecutive entries and, where they are at hand, their payloads.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +45,7 @@ pub struct Counts {
     pub payloads_whole: u64,
     /// Payloads of which some part was withheld or erased.
     pub payloads_partial: u64,
-    /// Entries whose payload was not included at all.
+    /// Entries whose payload was not included at all, or was lost.
     pub payloads_absent: u64,
     /// Disclosed parts, checked against their commitment.
     pub parts_disclosed: u64,
@@ -97,6 +101,8 @@ pub struct ChunkReport {
     pub findings: Vec<Finding>,
     /// How much was looked at.
     pub counts: Counts,
+    /// Confirmed breaks: entries and payloads that agree, and are well formed.
+    pub breaks: Vec<BreakConfirmation>,
 }
 
 /// A random key for [`Line::identity`]: nobody can prepare events whose identities collide under it.
@@ -153,6 +159,7 @@ pub fn check_chunk_with(
             entries: count(chunk.entries.len()),
             ..Counts::default()
         },
+        breaks: Vec::new(),
     };
     let mut payloads = chunk.payloads;
     for (place, bytes) in (0..).zip(chunk.entries) {
@@ -191,6 +198,9 @@ pub fn check_chunk_with(
             Some(rest) => check_payload(&mut report, index, entry.as_ref(), rest),
         };
         payloads = payload.as_ref().map(|(_, rest)| *rest);
+        if let (Some(entry), Some((parts, _))) = (&entry, &payload) {
+            report.breaks.extend(confirmation(entry, parts));
+        }
         show(Seen {
             place: index,
             entry: entry.as_ref(),
@@ -213,6 +223,13 @@ pub fn check_chunk_with(
     report
 }
 
+/// The confirmed break in an entry whose payload is the one that it commits to.
+fn confirmation(entry: &Entry<'_>, parts: &[Part<'_>]) -> Option<BreakConfirmation> {
+    (BreakConfirmation::is_claimed_by(entry) && payload_commitment(parts) == entry.commitment)
+        .then(|| BreakConfirmation::read(entry, parts))
+        .flatten()
+}
+
 /// Checks the payload at the front of `rest`, and gives its parts and what follows it; `None` where the next can't be
 /// found.
 fn check_payload<'a>(
@@ -227,7 +244,7 @@ fn check_payload<'a>(
         report.findings.push(finding);
         return None;
     }
-    let (parts, rest) = match decode_parts(rest) {
+    let (parts, rest) = match decode_kept(rest) {
         Ok(read) => read,
         Err(error) => {
             report.findings.push(Finding::at(
@@ -240,6 +257,19 @@ fn check_payload<'a>(
         }
     };
     let counts = &mut report.counts;
+    if parts.is_empty() {
+        counts.payloads_absent = counts.payloads_absent.saturating_add(1);
+        if let Some(entry) = entry {
+            let lost = Finding::at(
+                FindingKind::PayloadMissing,
+                index,
+                entry.commitment,
+                LOST_PAYLOAD,
+            );
+            report.findings.push(lost);
+        }
+        return Some((parts, rest));
+    }
     let whole = parts.iter().all(|part| matches!(part, Part::Disclosed(_)));
     let kind = if whole {
         &mut counts.payloads_whole

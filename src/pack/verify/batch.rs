@@ -47,7 +47,7 @@ pub(super) fn check_batch(
     trusted: &VerifierKey,
 ) -> Result<CheckedBatch, Box<Damage>> {
     let raw = raw?;
-    let batch = raw.decode()?;
+    let (batch, lost) = raw.decode_keeping()?;
     let (segment, offset) = raw.place();
     let place = format!("journal/{segment}, offset {offset}");
     let note = batch.checkpoint.note().to_string();
@@ -69,7 +69,13 @@ pub(super) fn check_batch(
                     entries: &entries,
                     payloads: Some(&block.payloads),
                 };
-                checked.blocks.push(check_chunk(chunk, key));
+                let mut report = check_chunk(chunk, key);
+                let lost =
+                    |finding: &Finding| lost.iter().any(|lost| finding.index == Some(lost.index));
+                for finding in report.findings.iter_mut().filter(|finding| lost(finding)) {
+                    finding.place = Some(checked.place.clone());
+                }
+                checked.blocks.push(report);
             }
             Err(error) => {
                 let kind = FindingKind::EntryMalformed;

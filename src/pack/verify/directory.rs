@@ -24,6 +24,7 @@ use crate::{
         verify::{ChunkReport, Findings, LedgerCheck},
     },
     pack::{
+        breaks::Breaks,
         pipeline,
         report::{IndexRange, MoreCounts, Report, Subject},
         sequence::Sequences,
@@ -52,6 +53,9 @@ pub(super) fn verify(
             error: io::Error::other(error),
         },
     })?;
+    let published = check.published.as_ref();
+    scanned = scanned
+        .committed(published.map_or(TreeSize::EMPTY, |published| published.checkpoint().size));
     let identities = identity_key()?;
     let total = check
         .published
@@ -90,6 +94,7 @@ struct Check {
     kept: Kept,
     stamps: Stamps,
     findings: Findings,
+    breaks: Breaks,
     more: MoreCounts,
     incomplete: Vec<String>,
     not_checked: Vec<String>,
@@ -119,6 +124,7 @@ impl Check {
             kept: Kept::open(options, key)?,
             stamps: Stamps::none(),
             findings: Findings::default(),
+            breaks: Breaks::default(),
             more: MoreCounts::default(),
             incomplete: Vec::new(),
             not_checked: Vec::new(),
@@ -215,7 +221,8 @@ impl Check {
         }
     }
 
-    fn take_block(&mut self, report: ChunkReport) -> Result<(), VerifyError> {
+    fn take_block(&mut self, mut report: ChunkReport) -> Result<(), VerifyError> {
+        self.breaks.take(std::mem::take(&mut report.breaks));
         for line in report.lines.iter().flatten() {
             let sequence = line.sequence.as_ref();
             self.sequences
@@ -327,7 +334,9 @@ impl Check {
             findings.extend(blamed);
         }
         findings.sort();
+        let covered = self.breaks.cover(findings);
         report.findings = self.findings;
+        self.breaks.state(covered, &mut report);
         report.more = self.more;
         report.incomplete.append(&mut self.incomplete);
         report.not_checked.extend(self.not_checked);

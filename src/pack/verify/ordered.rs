@@ -21,6 +21,7 @@ use crate::{
         verify::{ChunkReport, Counts, Findings, LedgerCheck},
     },
     pack::{
+        breaks::Breaks,
         derived::CSV_HEADER,
         manifest::{EVENTS_CSV, EVENTS_JSONL},
         read::{PackFiles, Run, Runs, Seal, TILE_BYTES_MAX},
@@ -57,6 +58,7 @@ pub(super) struct Ordered<'a> {
     pub(super) csv: Listing<'a>,
     pub(super) runs: ListingRuns<'a>,
     pub(super) findings: Findings,
+    pub(super) breaks: Breaks,
     pub(super) more: MoreCounts,
     pub(super) recorded: Option<(UnixNanos, UnixNanos)>,
     /// The first entry of a bundle that has another number of entries than it says.
@@ -112,6 +114,7 @@ impl<'a> Ordered<'a> {
             csv,
             runs,
             findings: Findings::default(),
+            breaks: Breaks::default(),
             more: MoreCounts::default(),
             recorded: None,
             uneven: None,
@@ -159,7 +162,7 @@ impl<'a> Ordered<'a> {
     ) -> Result<(), VerifyError> {
         self.findings.extend(findings);
         let first = EntryIndex::new(span.first());
-        let Some(report) = report else {
+        let Some(mut report) = report else {
             let next = first.plus(u64::from(span.width));
             self.check.skip_to(next);
             return Ok(());
@@ -174,6 +177,7 @@ impl<'a> Ordered<'a> {
             let from = self.recorded.map_or(line.recorded_at, |(first, _)| first);
             self.recorded = Some((from, line.recorded_at));
         }
+        self.breaks.take(std::mem::take(&mut report.breaks));
         if count(report.leaves.len()) != u64::from(span.width) {
             self.uneven = self.uneven.or(Some(first));
         }

@@ -8,6 +8,7 @@ use crate::{
         verify::{Counts, Findings},
     },
     pack::{
+        breaks::BreaksStatement,
         manifest::Manifest,
         report::{MoreCounts, REPORT_FORMAT, Report, Subject, Verdict},
         sequence::SourcesStatement,
@@ -122,10 +123,12 @@ pub(super) fn conclude(report: &mut Report) {
             .push("there is no entry, so nothing was verified".to_owned());
     }
     let sources = &report.sources;
-    if sources.missing > 0 {
+    let missing = sources
+        .missing
+        .saturating_sub(report.breaks.missing_confirmed);
+    if missing > 0 {
         report.incomplete.push(format!(
-            "{} events that producers counted never arrived",
-            sources.missing
+            "{missing} events that producers counted never arrived"
         ));
     }
     if sources.repeated > 0 {
@@ -141,10 +144,12 @@ pub(super) fn conclude(report: &mut Report) {
 pub(super) fn reach_verdict(report: &mut Report) {
     report.verdict = if report.findings.total > 0 {
         Verdict::Altered
-    } else if report.incomplete.is_empty() {
-        Verdict::Verified
-    } else {
+    } else if !report.incomplete.is_empty() {
         Verdict::Incomplete
+    } else if report.breaks.confirmed > 0 {
+        Verdict::VerifiedWithConfirmedBreaks
+    } else {
+        Verdict::Verified
     };
 }
 
@@ -162,6 +167,7 @@ pub(super) fn empty_report(subject: Subject, key: &VerifierKey) -> Report {
         range: None,
         witnesses: Vec::new(),
         findings: Findings::default(),
+        breaks: BreaksStatement::default(),
         incomplete: Vec::new(),
         counts: Counts::default(),
         more: MoreCounts::default(),

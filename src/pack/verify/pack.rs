@@ -278,6 +278,8 @@ fn finish(
     findings.extend(in_csv);
     let (in_order, _) = ordered.check.finish();
     findings.join(in_order);
+    let breaks = std::mem::take(&mut ordered.breaks);
+    let covered = breaks.cover(&mut findings);
     if let Some(manifest) = manifest {
         let found = super::manifest::Found {
             files,
@@ -299,6 +301,7 @@ fn finish(
     report.not_checked.extend(page.not_checked);
     findings.sort();
     report.findings = findings;
+    breaks.state(covered, report);
     pack_remarks(manifest, report);
     Ok(())
 }

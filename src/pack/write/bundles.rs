@@ -88,7 +88,7 @@ impl<'a> Bundles<'a> {
             crate::ledger::tile::push_entry(&mut bundle.entries, entry)
                 .map_err(|error| PackError::Damaged(error.to_string()))?;
             entries = rest;
-            let (_, rest) = crate::ledger::payload::decode_parts(payloads)
+            let (_, rest) = crate::ledger::payload::decode_kept(payloads)
                 .map_err(|error| PackError::Damaged(error.to_string()))?;
             let taken = payloads.len().saturating_sub(rest.len());
             bundle

@@ -5,9 +5,10 @@ use std::io;
 use super::{PackError, bundles::Bundle};
 use crate::{
     ledger::{
+        breaks::BreakConfirmation,
         entry::Entry,
         filter::Filter,
-        payload::{Part, decode_parts, encode_parts},
+        payload::{Part, decode_kept, encode_kept},
         position::EntryIndex,
         tile::decode_entry_bundle,
         verify::{Chunk, ChunkReport, IdentityKey, Seen, check_chunk_with},
@@ -116,11 +117,14 @@ impl Disclosure<'_> {
         let mut rest = payloads.as_slice();
         for bytes in entries {
             let entry = Entry::decode(bytes).map_err(|error| damaged(&error))?;
-            let (mut parts, left) = decode_parts(rest).map_err(|error| damaged(&error))?;
+            let (mut parts, left) = decode_kept(rest).map_err(|error| damaged(&error))?;
             rest = left;
             let disclosed = self.filter.selects(&entry);
-            for part in &mut parts {
+            // Nobody could tell confirmed damage from other damage without it.
+            let confirms = BreakConfirmation::is_claimed_by(&entry);
+            for (place, part) in parts.iter_mut().enumerate() {
                 let withheld = match part {
+                    Part::Disclosed(_) if confirms && place == 0 => false,
                     Part::Withheld(_) => true,
                     Part::Disclosed(part) => {
                         !disclosed || self.withhold_parts.iter().any(|name| name == part.name)
@@ -130,7 +134,7 @@ impl Disclosure<'_> {
                     *part = Part::Withheld(part.commitment());
                 }
             }
-            encode_parts(&parts, &mut out).map_err(|error| damaged(&error))?;
+            encode_kept(&parts, &mut out).map_err(|error| damaged(&error))?;
         }
         out.extend_from_slice(rest);
         Ok(out)

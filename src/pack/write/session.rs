@@ -19,6 +19,7 @@ use crate::{
         verify::{Counts, Findings, IdentityKey, LedgerCheck},
     },
     pack::{
+        breaks::Breaks,
         carried::{CARRIED, Carried},
         container::{ContainerWriter, Packed, Spool},
         derived::CSV_HEADER,
@@ -89,6 +90,7 @@ struct Session<'a, W> {
     bundles: Range<u64>,
     container: ContainerWriter<W>,
     check: LedgerCheck,
+    breaks: Breaks,
     sequences: Sequences,
     tiles: UpperTiles,
     tiles_written: u64,
@@ -138,6 +140,7 @@ impl<'a, W: Write + Send> Session<'a, W> {
             bundles,
             container: ContainerWriter::new(out),
             check: LedgerCheck::starting_at(first, origin.as_str()),
+            breaks: Breaks::default(),
             sequences: Sequences::default(),
             tiles: UpperTiles::default(),
             tiles_written: 0,
@@ -195,7 +198,7 @@ impl<'a, W: Write + Send> Session<'a, W> {
         Ok(self.container.add(&file)?)
     }
 
-    fn take(&mut self, prepared: Prepared) -> Result<(), PackError> {
+    fn take(&mut self, mut prepared: Prepared) -> Result<(), PackError> {
         self.container.add(&prepared.entries)?;
         self.container.add(&prepared.payloads)?;
         if let Some(elements) = &prepared.page {
@@ -230,6 +233,8 @@ impl<'a, W: Write + Send> Session<'a, W> {
             let first = self.period.take().map_or(first, |period| period.first);
             self.period = Some(Period { first, last });
         }
+        self.breaks
+            .take(std::mem::take(&mut prepared.report.breaks));
         self.check.absorb(prepared.report);
         self.jsonl.push(&prepared.jsonl)?;
         self.csv.push(&prepared.csv)
@@ -346,7 +351,8 @@ impl<'a, W: Write + Send> Session<'a, W> {
         let fresh = LedgerCheck::starting_at(EntryIndex::default(), signed.origin.as_str());
         let check = std::mem::replace(&mut self.check, fresh);
         let root = check.tree().map(|tree| (tree.size(), tree.root()));
-        let (findings, _): (Findings, Counts) = check.finish();
+        let (mut findings, _): (Findings, Counts) = check.finish();
+        self.breaks.cover(&mut findings);
         if let Some(finding) = findings.listed.first() {
             return Err(PackError::Damaged(Finding::to_string(finding)));
         }

@@ -286,6 +286,7 @@ impl Config {
             compression_level: self.journal.compression_level,
             journal: JournalOptions {
                 segment_bytes: self.journal.segment_bytes,
+                ..JournalOptions::default()
             },
             ..LedgerOptions::default()
         }

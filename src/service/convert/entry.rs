@@ -6,7 +6,7 @@ use crate::{
     ledger::{
         event::InvalidEvent,
         hash::PartCommitment,
-        payload::{DisclosedPart, MalformedPayload, Part, Salt, decode_parts, encode_parts},
+        payload::{DisclosedPart, LOST, MalformedPayload, Part, Salt, decode_kept, encode_parts},
     },
     service::proto::{self, payload_part::State},
 };
@@ -16,7 +16,7 @@ use crate::{
 pub struct ReceivedEntry {
     /// The entry's bytes.
     pub entry: Vec<u8>,
-    /// Its payload as [`encode_parts`] writes it; empty where the answer came without.
+    /// Its payload as [`encode_parts`] writes it, or [`LOST`]; empty where the answer came without.
     pub payload: Vec<u8>,
 }
 
@@ -30,8 +30,10 @@ pub fn entry_to_proto(
     payload: Option<Bytes>,
 ) -> Result<proto::Entry, MalformedPayload> {
     let mut parts = Vec::new();
+    let mut payload_lost = false;
     if let Some(payload) = payload {
-        let (decoded, rest) = decode_parts(&payload)?;
+        let (decoded, rest) = decode_kept(&payload)?;
+        payload_lost = decoded.is_empty();
         if !rest.is_empty() {
             return Err(MalformedPayload::TrailingBytes(rest.len()));
         }
@@ -40,6 +42,7 @@ pub fn entry_to_proto(
     Ok(proto::Entry {
         entry: entry.into(),
         parts,
+        payload_lost,
     })
 }
 
@@ -58,7 +61,9 @@ pub fn entry_from_proto(entry: &proto::Entry) -> Result<ReceivedEntry, InvalidEv
         })
         .collect::<Result<_, _>>()?;
     let mut payload = Vec::new();
-    if !parts.is_empty() {
+    if entry.payload_lost {
+        payload.extend_from_slice(&LOST);
+    } else if !parts.is_empty() {
         encode_parts(&parts, &mut payload)
             .map_err(|error| InvalidEvent::new("entry.parts", error.to_string()))?;
     }

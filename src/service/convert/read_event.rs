@@ -12,7 +12,7 @@ use crate::{
         Deployment, Evidence, Link, Outcome, Path, PostedEvent, Revision, TestRun, TestTotals,
     },
     ledger::{
-        event::{Event, InvalidEvent},
+        event::{Event, InvalidEvent, LEDGER_SOURCE_PREFIX, LEDGER_TYPE_PREFIX},
         payload::Salt,
         position::UnixNanos,
     },
@@ -30,9 +30,30 @@ pub fn event_from_proto(
     now: UnixNanos,
     mut salts: impl FnMut() -> Salt,
 ) -> Result<Event, Vec<InvalidEvent>> {
-    posted_from_proto(event, now)?
+    let posted = posted_from_proto(event, now)?;
+    let own = of_the_ledger_alone(&posted);
+    if !own.is_empty() {
+        return Err(within_event(own));
+    }
+    posted
         .into_event(producer, now, &mut salts)
         .map_err(within_event)
+}
+
+/// What of an event is reserved for the ledger's own entries, which are made by commands that have its data directory to
+/// themselves.
+fn of_the_ledger_alone(posted: &PostedEvent) -> Vec<InvalidEvent> {
+    let mut own = Vec::new();
+    if posted.source.starts_with(LEDGER_SOURCE_PREFIX) {
+        let problem = "begins with `exhibit:`, which is for the ledger's own entries; give the URI of your pipeline";
+        own.push(InvalidEvent::new("source", problem));
+    }
+    if posted.evidence.event_type().starts_with(LEDGER_TYPE_PREFIX) {
+        let problem =
+            "begins with `ledger.`, which is for the ledger's own entries; choose another name";
+        own.push(InvalidEvent::new("custom.type", problem));
+    }
+    own
 }
 
 /// Reads an event of the API without making the ledger's event of it.

@@ -10,7 +10,7 @@ use super::{
     stored::OpenBatch,
 };
 use crate::ledger::{
-    entry::Entry, event::Event, hash::LeafHash, payload::decode_parts, position::EntryIndex,
+    entry::Entry, event::Event, hash::LeafHash, payload::decode_kept, position::EntryIndex,
     receipt::Receipt, tree::prove_inclusion,
 };
 
@@ -55,7 +55,7 @@ impl History {
                 continue;
             }
             let (parts, _) =
-                decode_parts(payload).map_err(|_| unreadable(&ReadError::Malformed(index)))?;
+                decode_kept(payload).map_err(|_| unreadable(&ReadError::Malformed(index)))?;
             if !event.says_the_same(entry.fields(), &parts) {
                 return Ok(Some(Decision::Taken(index)));
             }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::{
     ledger::{
         checkpoint::SignedCheckpoint,
-        payload::decode_parts,
+        payload::decode_kept,
         position::{EntryIndex, length},
         tile::decode_entry_bundle,
     },
@@ -34,7 +34,7 @@ impl OpenBatch {
                 let from = entry_at.checked_add(2)?;
                 entry_at = from.checked_add(entry.len())?;
                 let payload_from = block.payloads.len().checked_sub(payloads.len())?;
-                payloads = decode_parts(payloads).ok()?.1;
+                payloads = decode_kept(payloads).ok()?.1;
                 places.push(EntryPlace {
                     block: number,
                     entry: from..entry_at,

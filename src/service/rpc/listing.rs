@@ -12,7 +12,7 @@ use crate::{
     ledger::{
         entry::Entry,
         filter::Filter,
-        payload::decode_parts,
+        payload::decode_kept,
         position::{EntryIndex, TreeSize, length},
         tile::decode_entry_bundle,
     },
@@ -118,7 +118,7 @@ impl Listing {
             decode_entry_bundle(&entries, length(block.count)).map_err(|_| malformed())?;
         let mut rest: &[u8] = &payloads;
         for (place, entry) in (0..).zip(decoded) {
-            let (_, after) = decode_parts(rest).map_err(|_| malformed())?;
+            let (_, after) = decode_kept(rest).map_err(|_| malformed())?;
             let taken = rest.len().saturating_sub(after.len());
             let payload = rest.get(..taken).unwrap_or_default();
             rest = after;

@@ -9,7 +9,7 @@ use zstd::bulk::Decompressor;
 
 use crate::ledger::{
     checkpoint::SignedCheckpoint,
-    payload::decode_parts,
+    payload::decode_kept,
     position::{EntryIndex, length},
     tile::decode_entry_bundle,
 };
@@ -18,6 +18,7 @@ use super::{
     checksum::{Checksum, Fields},
     error::{Damage, DamageKind},
     frame::{FrameHeader, FrameKind, Position},
+    lost::{LostPayload, salvage},
     place::Place,
     table::{BlockAt, Section, Table},
 };
@@ -69,7 +70,7 @@ pub struct EntryBlock {
 pub struct StoredEntry {
     /// The entry's bytes.
     pub entry: Vec<u8>,
-    /// Its payload's parts, as [`decode_parts`] reads them.
+    /// Its payload's parts, as [`decode_kept`] reads them.
     pub payload: Vec<u8>,
 }
 
@@ -142,6 +143,51 @@ impl RawBatch {
         })
     }
 
+    /// The same where payloads are damaged: those that are still what their entries commit to, and in the place of each
+    /// other one [`LOST`](crate::ledger::payload::LOST).
+    ///
+    /// # Errors
+    /// The damage that keeps it from being read, where that is more than lost payloads.
+    pub fn decode_keeping(&self) -> Result<(StoredBatch, Vec<LostPayload>), Box<Damage>> {
+        let table = self.table()?;
+        let checkpoint =
+            read_checkpoint(&table.note, &self.header).map_err(|kind| self.place.damaged(kind))?;
+        let (mut blocks, mut all_lost) = (Vec::with_capacity(table.blocks.len()), Vec::new());
+        for at in table.places(&self.header) {
+            let entries = self.section(at.entries(), "entries")?;
+            let count = u64::from(at.block.count);
+            let payloads = match self.section(at.payloads(), "payloads") {
+                Ok(payloads) => payloads,
+                Err(damage) => {
+                    let damaged = |kind| self.place.damaged(kind);
+                    let (_, section) = at.payloads();
+                    let stored = self.stored(at.payloads()).map_err(damaged)?;
+                    let (payloads, lost) =
+                        salvage(at.first, &entries, count, section.raw, stored).map_err(damaged)?;
+                    // Something is wrong, and no payload shows it: that is not for an operator to confirm.
+                    if lost.is_empty() {
+                        return Err(damage);
+                    }
+                    all_lost.extend(lost);
+                    payloads
+                }
+            };
+            blocks.push(StoredBlock {
+                first: at.first,
+                count,
+                entries,
+                payloads,
+            });
+        }
+        let batch = StoredBatch {
+            first: self.first(),
+            count: self.count(),
+            checkpoint,
+            blocks,
+        };
+        Ok((batch, all_lost))
+    }
+
     /// Checks and decompresses the entries alone, and leaves the payloads alone.
     ///
     /// # Errors
@@ -162,15 +208,26 @@ impl RawBatch {
 
     /// Checks every checksum of the batch, without decompressing it.
     pub(super) fn check(&self) -> Result<(), Box<Damage>> {
-        let table = self.table()?;
-        for at in table.places(&self.header) {
-            for (section, what) in [(at.entries(), "entries"), (at.payloads(), "payloads")] {
-                self.stored(section)
-                    .and_then(|stored| check_section(section.1, stored, what))
-                    .map_err(|kind| self.place.damaged(kind))?;
-            }
+        match self.check_but_payloads()? {
+            None => Ok(()),
+            Some(damage) => Err(damage),
         }
-        Ok(())
+    }
+
+    /// The same, and gives damage apart that only payloads have.
+    pub(super) fn check_but_payloads(&self) -> Result<Option<Box<Damage>>, Box<Damage>> {
+        let table = self.table()?;
+        let check = |section: (u64, Section), what| {
+            self.stored(section)
+                .and_then(|stored| check_section(section.1, stored, what))
+                .map_err(|kind| self.place.damaged(kind))
+        };
+        let mut payloads = None;
+        for at in table.places(&self.header) {
+            check(at.entries(), "entries")?;
+            payloads = payloads.or(check(at.payloads(), "payloads").err());
+        }
+        Ok(payloads)
     }
 
     fn table(&self) -> Result<Table, Box<Damage>> {
@@ -256,7 +313,7 @@ pub(super) fn pick_entry(
 pub(super) fn pick_payload(bundle: &[u8], number: usize) -> Result<Vec<u8>, DamageKind> {
     let mut rest = bundle;
     for passed in 0.. {
-        let (_, left) = decode_parts(rest).map_err(|error| malformed(&error.to_string()))?;
+        let (_, left) = decode_kept(rest).map_err(|error| malformed(&error.to_string()))?;
         if passed == number {
             let taken = rest.len().saturating_sub(left.len());
             return Ok(rest.get(..taken).unwrap_or_default().to_vec());
@@ -303,5 +360,12 @@ pub(super) fn fuzz(bytes: &[u8]) {
         header,
         body: bytes.to_vec(),
     };
-    let _ = (batch.check(), batch.decode(), batch.decode_entries());
+    if let Ok(whole) = batch.decode() {
+        assert_eq!(batch.decode_keeping(), Ok((whole, Vec::new())));
+    }
+    let _ = (
+        batch.check(),
+        batch.decode_keeping(),
+        batch.decode_entries(),
+    );
 }

@@ -2,7 +2,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
 use super::{
     error::{Damage, DamageKind, JournalError},
     frame::Mark,
+    lost::ConfirmedLosses,
     seal::{Sample, Samples},
     segment::SegmentFile,
 };
@@ -35,6 +36,9 @@ pub(super) struct Shared {
     committed: RwLock<Committed>,
     /// The sealed segments used last, the latest first.
     open: Mutex<Vec<Arc<OpenSegment>>>,
+    /// Read when the first damaged payload is met: a confirmation is made by a command that has the journal to itself, so
+    /// none is added while others read.
+    pub(super) losses: OnceLock<ConfirmedLosses>,
 }
 
 /// How far the journal goes.
@@ -85,6 +89,7 @@ impl Shared {
             origin,
             committed: RwLock::new(committed),
             open: Mutex::new(Vec::new()),
+            losses: OnceLock::new(),
         }
     }
 

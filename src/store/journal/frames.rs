@@ -59,6 +59,11 @@ impl Frames {
         self.offset
     }
 
+    /// Whether nothing stands behind the frames that were given.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.offset >= self.length
+    }
+
     /// Where the next frame stands in the row of all.
     pub(super) fn position(&self) -> Position {
         self.position

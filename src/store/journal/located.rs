@@ -10,7 +10,8 @@ use crate::ledger::{
 use super::{
     SAMPLE_BYTES,
     batch::{
-        RawBatch, StoredEntry, malformed, pick_entry, pick_payload, read_checkpoint, read_section,
+        RawBatch, StoredBatch, StoredEntry, malformed, pick_entry, pick_payload, read_checkpoint,
+        read_section,
     },
     committed::Lookup,
     error::{Damage, DamageKind, During, JournalError},
@@ -123,6 +124,25 @@ impl<'a> Located<'a> {
         let payloads = self.section(block.payloads(), "payloads")?;
         let payload = pick_payload(&payloads, number).map_err(|kind| self.place.damaged(kind))?;
         Ok(StoredEntry { entry, payload })
+    }
+
+    /// One of the entries of this batch, once that has been read whole.
+    pub(super) fn entry_of_batch(
+        &mut self,
+        batch: &StoredBatch,
+        index: EntryIndex,
+    ) -> Result<StoredEntry, JournalError> {
+        let (at, number) = self.block(index)?;
+        let damaged = |kind| self.place.damaged(kind);
+        let block = batch
+            .blocks
+            .iter()
+            .find(|block| block.first == at.first)
+            .ok_or_else(|| damaged(malformed("a block is missing")))?;
+        Ok(StoredEntry {
+            entry: pick_entry(&block.entries, &at, number).map_err(damaged)?,
+            payload: pick_payload(&block.payloads, number).map_err(damaged)?,
+        })
     }
 
     /// One of its entries alone.

@@ -24,6 +24,7 @@ mod error;
 mod frame;
 mod frames;
 mod located;
+mod lost;
 mod place;
 mod published;
 mod reader;
@@ -40,9 +41,10 @@ mod tests;
 pub use batch::{EntryBlock, RawBatch, StoredBatch, StoredBlock, StoredEntry};
 pub use encode::EncodedBatch;
 pub use error::{Damage, DamageKind, JournalError};
+pub use lost::LostPayload;
 pub use published::{publish_checkpoint, published_checkpoint};
 pub use reader::{JournalReader, RawBatches};
-pub use recover::{Cut, Recovery};
+pub use recover::{Cut, LostPayloads, Recovery};
 pub use scan::{Scan, scan};
 pub use write::Journal;
 
@@ -69,12 +71,15 @@ const SAMPLE_BYTES: u64 = 64 << 10;
 pub struct JournalOptions {
     /// A segment that has grown to this many bytes is sealed.
     pub segment_bytes: u64,
+    /// Which payloads may be lost of a journal that is opened.
+    pub lost_payloads: LostPayloads,
 }
 
 impl Default for JournalOptions {
     fn default() -> Self {
         Self {
             segment_bytes: 64 << 20,
+            lost_payloads: LostPayloads::Confirmed,
         }
     }
 }

@@ -17,7 +17,8 @@ use super::{
     error::{Damage, JournalError},
     frames::{Frame, Frames},
     located::Located,
-    recover::{Examined, examine},
+    lost::ConfirmedLosses,
+    recover::{Examined, LostPayloads, examine},
     seal::Samples,
     segment::journal_directory,
 };
@@ -55,7 +56,8 @@ impl JournalReader {
     /// As [`JournalReader::open`].
     pub fn open_on(disk: Arc<dyn Disk>, data_directory: &Path) -> Result<Self, JournalError> {
         let directory = journal_directory(data_directory);
-        let mut examined = examine(&*disk, &directory, None, Access::Read)?;
+        let payloads = (LostPayloads::Confirmed, TreeSize::EMPTY);
+        let mut examined = examine(&*disk, &directory, None, Access::Read, payloads)?;
         let torn = examined.tail.as_mut().and_then(|tail| tail.torn.take());
         let origin = examined.origin.clone();
         let committed = Committed::of(&examined);
@@ -99,7 +101,37 @@ impl JournalReader {
     pub fn batch_at(&self, index: EntryIndex) -> Result<StoredBatch, JournalError> {
         let lookup = self.shared.look_up(index)?;
         let raw = Located::find(&lookup, index)?.raw()?;
-        Ok(raw.decode()?)
+        self.decode(&raw)
+    }
+
+    /// Checks and decompresses a batch. Where payloads are damaged, and a confirmed break says of each that is lost that
+    /// it is, it goes on without these: see [`RawBatch::decode_keeping`].
+    ///
+    /// # Errors
+    /// The damage that keeps it from being read.
+    pub fn decode(&self, raw: &RawBatch) -> Result<StoredBatch, JournalError> {
+        let damage = match raw.decode() {
+            Ok(batch) => return Ok(batch),
+            Err(damage) => damage,
+        };
+        match raw.decode_keeping() {
+            Ok((batch, lost)) if self.losses().cover(&lost) => Ok(batch),
+            _ => Err(damage.into()),
+        }
+    }
+
+    /// What is confirmed as lost. Reads the entries of the whole journal, once.
+    fn losses(&self) -> &ConfirmedLosses {
+        self.shared.losses.get_or_init(|| {
+            let mut losses = ConfirmedLosses::default();
+            for batch in self.raw_batches(EntryIndex::default()) {
+                // What can't be read confirms nothing, and is said to be damaged by whoever needs it.
+                if batch.is_ok_and(|batch| losses.read(&batch).is_err()) {
+                    continue;
+                }
+            }
+            losses
+        })
     }
 
     /// The checkpoint of the batch that holds an entry.
@@ -117,7 +149,14 @@ impl JournalReader {
     /// When there is no such entry, or it can't be read.
     pub fn entry(&self, index: EntryIndex) -> Result<StoredEntry, JournalError> {
         let lookup = self.shared.look_up(index)?;
-        Located::find(&lookup, index)?.entry(index)
+        let mut located = Located::find(&lookup, index)?;
+        match located.entry(index) {
+            Err(error @ JournalError::Damaged(_)) => {
+                let batch = self.decode(&located.raw()?).map_err(|_| error)?;
+                Ok(located.entry_of_batch(&batch, index)?)
+            }
+            read => read,
+        }
     }
 
     /// An entry's bytes, without its payload.
@@ -135,8 +174,9 @@ impl JournalReader {
         &self,
         from: EntryIndex,
     ) -> impl Iterator<Item = Result<StoredBatch, JournalError>> + Send + use<> {
+        let reader = self.clone();
         self.raw_batches(from)
-            .map(|batch| batch.and_then(|raw| Ok(raw.decode()?)))
+            .map(move |batch| batch.and_then(|raw| reader.decode(&raw)))
     }
 
     /// The same, unchecked and compressed, so that other threads can do [`RawBatch::decode`].

@@ -15,10 +15,12 @@ use crate::{
 };
 
 use super::{
+    batch::RawBatch,
     error::{Damage, DamageKind, During, JournalError},
     frame::{NoSegmentHeader, Position, SEGMENT_HEADER_LENGTH, SegmentHeader},
     frames::{Frame, Frames},
     located::Located,
+    lost::{ConfirmedLosses, LostPayload},
     seal::Samples,
     segment::{SegmentFile, list_segments, segment_name},
 };
@@ -78,22 +80,58 @@ pub(super) struct Tail {
     pub(super) torn: Option<Damage>,
 }
 
+/// Which lost payloads a journal is opened with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LostPayloads {
+    /// Those that a confirmed break in the journal says are lost.
+    #[default]
+    Confirmed,
+    /// All, so that they can be confirmed. Committed damage is none that a write left which was cut short.
+    All,
+}
+
+/// Lost payloads of the last segment.
+#[derive(Default)]
+struct Losses {
+    lost: Vec<LostPayload>,
+    /// The damage that the first of them is part of.
+    first: Option<Box<Damage>>,
+}
+
+impl Losses {
+    /// Takes the losses of a batch of which payloads alone are damaged; anything else is given back.
+    fn take(&mut self, batch: &RawBatch, mut damage: Box<Damage>) -> Result<(), Box<Damage>> {
+        let Ok((_, lost)) = batch.decode_keeping() else {
+            return Err(damage);
+        };
+        damage.resumes_at = Some(batch.header.end());
+        self.lost.extend(lost);
+        self.first.get_or_insert(damage);
+        Ok(())
+    }
+}
+
 /// The segments seen so far.
 struct Walk<'a> {
     disk: &'a dyn Disk,
     directory: &'a Path,
     origin: Option<KeyName>,
+    payloads: LostPayloads,
+    /// What the published checkpoint covers was committed.
+    published: TreeSize,
     next: Position,
     sealed: Vec<(EntryIndex, Arc<str>)>,
     checkpoint: Option<SignedCheckpoint>,
 }
 
-/// Reads what a journal holds. The last segment is opened with the access; an origin that is given must be its.
+/// Reads what a journal holds. The last segment is opened with the access; an origin that is given must be its. Said is
+/// too which lost payloads it may have, and what is known to have been committed.
 pub(super) fn examine(
     disk: &dyn Disk,
     directory: &Path,
     origin: Option<&KeyName>,
     access: Access,
+    payloads: (LostPayloads, TreeSize),
 ) -> Result<Examined, JournalError> {
     let mut names = list_segments(disk, directory)?;
     let unfinished = unfinished(disk, directory, &names)?;
@@ -106,6 +144,8 @@ pub(super) fn examine(
         disk,
         directory,
         origin: origin.cloned(),
+        payloads: payloads.0,
+        published: payloads.1,
         next: Position::START,
         sealed: Vec::new(),
         checkpoint: None,
@@ -177,7 +217,9 @@ impl Walk<'_> {
             SEGMENT_HEADER_LENGTH,
             header.first_frame(),
         );
-        let (samples, last_batch, torn) = self.read_frames(&mut frames)?;
+        let mut losses = Losses::default();
+        let (samples, last_batch, torn) = self.read_frames(&mut frames, &mut losses)?;
+        self.allow(losses, &file, &header)?;
         self.next = frames.position();
         if frames.sealed() {
             self.sealed.push((first, Arc::clone(name)));
@@ -197,6 +239,7 @@ impl Walk<'_> {
     fn read_frames(
         &mut self,
         frames: &mut Frames,
+        losses: &mut Losses,
     ) -> Result<(Samples, Option<u64>, Option<Damage>), JournalError> {
         let (mut samples, mut last_batch) = (Samples::default(), None);
         loop {
@@ -204,7 +247,7 @@ impl Walk<'_> {
             let kind = match frames.next() {
                 None => return Ok((samples, last_batch, None)),
                 Some(Ok(Frame::Seal)) => continue,
-                Some(Ok(Frame::Batch(batch))) => match batch.check() {
+                Some(Ok(Frame::Batch(batch))) => match self.check(&batch, frames, losses) {
                     Ok(()) => {
                         samples.note(batch.first(), offset);
                         last_batch = Some(offset);
@@ -223,6 +266,55 @@ impl Walk<'_> {
                 return Ok((samples, last_batch, Some(damage)));
             }
             return Err(Box::new(damage).into());
+        }
+    }
+
+    /// Checks a batch that was read just now.
+    fn check(
+        &self,
+        batch: &RawBatch,
+        frames: &Frames,
+        losses: &mut Losses,
+    ) -> Result<(), Box<Damage>> {
+        let Some(damage) = batch.check_but_payloads()? else {
+            return Ok(());
+        };
+        // A batch is written only when the one before is durable.
+        let followed = !frames.is_at_end();
+        let covered = batch.header.end() <= self.published.next_index();
+        if followed || covered {
+            losses.take(batch, damage)
+        } else {
+            Err(damage)
+        }
+    }
+
+    /// Refuses lost payloads that no confirmed break speaks of. The confirmation was written behind the damage, and so
+    /// into the same segment: a segment that is sealed is not read when opening.
+    fn allow(
+        &self,
+        losses: Losses,
+        file: &SegmentFile,
+        header: &SegmentHeader,
+    ) -> Result<(), JournalError> {
+        let Some(first) = losses
+            .first
+            .filter(|_| self.payloads == LostPayloads::Confirmed)
+        else {
+            return Ok(());
+        };
+        let start = header.first_frame();
+        let mut frames = Frames::new(file, header.mark, SEGMENT_HEADER_LENGTH, start);
+        let mut confirmed = ConfirmedLosses::default();
+        while let Some(Ok(frame)) = frames.next() {
+            if let Frame::Batch(batch) = frame {
+                confirmed.read(&batch)?;
+            }
+        }
+        if confirmed.cover(&losses.lost) {
+            Ok(())
+        } else {
+            Err(first.into())
         }
     }
 

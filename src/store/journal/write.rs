@@ -8,7 +8,7 @@ use crate::{
 };
 
 use super::{
-    JournalOptions,
+    JournalOptions, LostPayloads,
     committed::{Committed, OpenSegment, Shared},
     encode::EncodedBatch,
     error::{During, JournalError},
@@ -100,7 +100,13 @@ impl Journal {
             }
             lock => lock?,
         };
-        let examined = examine(&*disk, &directory, Some(origin), Access::Write)?;
+        let committed = match options.lost_payloads {
+            LostPayloads::Confirmed => TreeSize::EMPTY,
+            LostPayloads::All => published_checkpoint(&*disk, data_directory, origin)?
+                .map_or(TreeSize::EMPTY, |published| published.checkpoint().size),
+        };
+        let payloads = (options.lost_payloads, committed);
+        let examined = examine(&*disk, &directory, Some(origin), Access::Write, payloads)?;
         let committed = Committed::of(&examined);
         let shared = Arc::new(Shared::new(disk, directory, origin.clone(), committed));
         let published = published_checkpoint(&*shared.disk, data_directory, origin)?;

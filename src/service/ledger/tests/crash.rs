@@ -11,7 +11,7 @@ use crate::{
     ledger::position::{TreeSize, count},
     store::{
         disk::sim::{Fault, Restart, SimDisk},
-        journal::{Journal, JournalOptions},
+        journal::{Journal, JournalOptions, LostPayloads},
     },
 };
 
@@ -19,6 +19,7 @@ const DIRECTORY: &str = "/ledger";
 /// So small that a life has several segments.
 const JOURNAL: JournalOptions = JournalOptions {
     segment_bytes: 4096,
+    lost_payloads: LostPayloads::Confirmed,
 };
 
 /// What goes wrong in a life, and when.

@@ -56,6 +56,7 @@ fn directory() -> PathBuf {
 fn small() -> JournalOptions {
     JournalOptions {
         segment_bytes: 3500,
+        ..JournalOptions::default()
     }
 }
 

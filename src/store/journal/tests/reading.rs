@@ -29,7 +29,10 @@ fn journal_on(
     content_bytes: usize,
 ) -> (Journal, Vec<Made>) {
     let made = make(21, sizes, content_bytes);
-    let options = JournalOptions { segment_bytes };
+    let options = JournalOptions {
+        segment_bytes,
+        ..JournalOptions::default()
+    };
     let mut journal = Journal::create(shared(disk), &directory(), &origin(), options).unwrap();
     append_all(&mut journal, &made);
     (journal, made)

@@ -1,0 +1,161 @@
+//! Confirmed breaks in a verification: what of the findings the same history admits, and what of that is not found.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::Serialize;
+
+use super::report::{Report, Subject};
+use crate::ledger::{
+    breaks::{BreakConfirmation, Known, KnownKind},
+    finding::Finding,
+    position::{EntryIndex, count},
+    verify::Findings,
+};
+
+/// The most that all confirmations together name; what is beyond it covers nothing, so that memory stays bounded.
+pub const KNOWN_MAX: usize = 100_000;
+
+/// The confirmations that a verification has read, in order.
+#[derive(Debug, Default)]
+pub struct Breaks {
+    confirmations: Vec<BreakConfirmation>,
+    /// For what is known, the last entry that confirms it.
+    known: HashMap<Known, EntryIndex>,
+}
+
+/// What a verification says of confirmed breaks.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct BreaksStatement {
+    /// How many of the things that are wrong the ledger itself admits; they are not among the findings.
+    pub confirmed: u64,
+    /// Numbers of sources that never arrived, and are admitted.
+    pub missing_confirmed: u64,
+    /// The confirmations, in the order of their entries.
+    pub listed: Vec<ConfirmedBreak>,
+}
+
+/// One confirmation, and what became of what it names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ConfirmedBreak {
+    /// Its entry.
+    pub entry: EntryIndex,
+    /// When it was recorded, by the ledger's clock, RFC 3339.
+    pub confirmed_at: String,
+    /// What happened, as the operator says.
+    pub what: String,
+    /// Why, as the operator says.
+    pub why: String,
+    /// Who confirmed it; absent where not said, withheld or erased.
+    pub by: Option<String>,
+    /// What it names and is so.
+    pub found: Vec<Known>,
+    /// What it names and is no longer so: it was put right since, or never was so.
+    pub no_longer_found: Vec<Known>,
+    /// What it names and was not looked at here.
+    pub not_looked_at: Vec<Known>,
+}
+
+impl Breaks {
+    /// Takes the confirmations of the next entries.
+    pub fn take(&mut self, confirmations: Vec<BreakConfirmation>) {
+        for confirmation in confirmations {
+            let named = &confirmation.body.findings;
+            if self.known.len().saturating_add(named.len()) > KNOWN_MAX {
+                continue;
+            }
+            let named = named.iter().cloned();
+            self.known
+                .extend(named.map(|known| (known, confirmation.index)));
+            self.confirmations.push(confirmation);
+        }
+    }
+
+    /// Whether this is confirmed.
+    pub fn covers(&self, known: &Known) -> bool {
+        self.known.contains_key(known)
+    }
+
+    /// Takes what is confirmed out of the findings, and gives it.
+    pub fn cover(&self, findings: &mut Findings) -> HashSet<Known> {
+        if self.known.is_empty() {
+            return HashSet::new();
+        }
+        let known = |finding: &Finding| Known::of(finding).filter(|known| self.covers(known));
+        let covered: Vec<Known> = findings.listed.iter().filter_map(known).collect();
+        findings.listed.retain(|finding| known(finding).is_none());
+        findings.total = findings.total.saturating_sub(count(covered.len()));
+        covered.into_iter().collect()
+    }
+
+    /// Says in a report what is confirmed. Its findings have been through [`Breaks::cover`]; its sources and range are
+    /// known.
+    pub fn state(self, mut covered: HashSet<Known>, report: &mut Report) {
+        let mut missing = 0u64;
+        for source in &report.sources.listed {
+            for (first, last) in &source.gaps {
+                let known = Known::gap(&source.source, (*first, *last));
+                if self.covers(&known) && covered.insert(known) {
+                    let length = last.saturating_sub(*first).saturating_add(1);
+                    missing = missing.saturating_add(length);
+                }
+            }
+        }
+        report.breaks = BreaksStatement {
+            confirmed: count(covered.len()),
+            missing_confirmed: missing,
+            listed: self
+                .confirmations
+                .into_iter()
+                .map(|confirmation| said(confirmation, &covered, report))
+                .collect(),
+        };
+    }
+}
+
+fn said(
+    confirmation: BreakConfirmation,
+    covered: &HashSet<Known>,
+    report: &Report,
+) -> ConfirmedBreak {
+    let mut said = ConfirmedBreak {
+        entry: confirmation.index,
+        confirmed_at: confirmation.recorded_at.to_rfc3339(),
+        what: confirmation.body.what,
+        why: confirmation.body.why,
+        by: confirmation.by,
+        found: Vec::new(),
+        no_longer_found: Vec::new(),
+        not_looked_at: Vec::new(),
+    };
+    for known in confirmation.body.findings {
+        let to = if covered.contains(&known) {
+            &mut said.found
+        } else if is_looked_at(&known, report) {
+            &mut said.no_longer_found
+        } else {
+            &mut said.not_looked_at
+        };
+        to.push(known);
+    }
+    said
+}
+
+/// Whether the verification would have found it.
+fn is_looked_at(known: &Known, report: &Report) -> bool {
+    let payload = matches!(
+        known.kind,
+        KnownKind::PayloadMissing | KnownKind::PayloadAltered
+    );
+    let from_start = report
+        .range
+        .is_some_and(|range| range.start == EntryIndex::default());
+    match (known.index, report.range) {
+        (Some(_), _) if payload && report.subject == Subject::Log => false,
+        // The entry before it, or the first of two, may lie outside.
+        (Some(index), Some(range)) if payload || from_start => {
+            range.start <= index && index < range.end
+        }
+        (None, _) => from_start,
+        _ => false,
+    }
+}
