@@ -267,7 +267,7 @@ impl BreakBody {
     /// # Errors
     /// Says what is wrong.
     pub fn check(&self) -> Result<(), MalformedBreak> {
-        if self.what.trim().is_empty() || self.why.trim().is_empty() {
+        if self.what.is_empty() || self.why.is_empty() {
             return Err(MalformedBreak::Empty);
         }
         if !(1..=BREAK_FINDINGS_MAX).contains(&self.findings.len()) {
@@ -329,3 +329,6 @@ impl BreakConfirmation {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

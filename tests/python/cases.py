@@ -34,7 +34,7 @@ def run(verify, case):
     report = json.loads(out.getvalue())
     findings = [[finding["kind"], finding["index"]] for finding in report["findings"]["listed"]]
     return {"exit": exit, "findings": findings, "counts": report.get("counts"), "more": report.get("more"),
-            "sources": report.get("sources")}
+            "sources": report.get("sources"), "breaks": report.get("breaks")}
 
 
 def main():

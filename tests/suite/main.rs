@@ -18,6 +18,8 @@ mod vectors;
 mod viewer;
 
 #[cfg(feature = "server")]
+mod breaks;
+#[cfg(feature = "server")]
 mod cli;
 #[cfg(feature = "server")]
 mod crash;

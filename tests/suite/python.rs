@@ -139,7 +139,7 @@ impl Cases {
 impl Judged {
     fn of(report: &Report) -> Self {
         let exit = match report.verdict {
-            Verdict::Verified => 0,
+            Verdict::Verified | Verdict::VerifiedWithConfirmedBreaks => 0,
             Verdict::Altered => 1,
             Verdict::Incomplete => 4,
         };
@@ -156,7 +156,7 @@ impl Judged {
         for not_its in ["batches", "remembered_checkpoints"] {
             more.as_object_mut().unwrap().remove(not_its);
         }
-        let counts = json!([report.counts, more, report.sources]);
+        let counts = json!([report.counts, more, report.sources, report.breaks]);
         Self {
             exit,
             findings,
@@ -174,7 +174,7 @@ impl Judged {
         findings.sort();
         let counts = match &result["counts"] {
             Value::Null => Value::Null,
-            counts => json!([counts, result["more"], result["sources"]]),
+            counts => json!([counts, result["more"], result["sources"], result["breaks"]]),
         };
         Self {
             exit: result["exit"].as_u64().unwrap(),

@@ -185,6 +185,7 @@ impl<'a> Cases<'a> {
         };
         let verdict = match report.verdict {
             Verdict::Verified => "verified",
+            Verdict::VerifiedWithConfirmedBreaks => "verified_with_confirmed_breaks",
             Verdict::Altered => "altered",
             Verdict::Incomplete => "incomplete",
         };

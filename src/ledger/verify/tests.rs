@@ -291,7 +291,7 @@ fn altered_payloads_are_found_and_withheld_parts_are_not() {
 
     let mut lines = self::lines(3);
     let payload = lines[1].1.clone();
-    let (parts, _) = decode_parts(&payload).unwrap();
+    let (parts, _) = decode_kept(&payload).unwrap();
     lines[1].1 = sample::parts(&[parts[0], Part::Withheld(parts[1].commitment())]);
     let (findings, counts) = check_from(0, &lines, &[3]);
     assert_eq!(

@@ -7,6 +7,8 @@
     python3 verify.py RECEIPT VKEY              a receipt (.tlog-proof) alone
     python3 verify.py vkey PACK                 prints the key that the pack brings along, and vouches for nothing
 
+    python3 verify.py PACK VKEY --strict        damage that the ledger itself admits is no success either: exit code 1
+
 Exit codes: 0 verified, 1 something is wrong, 2 the command line is wrong, 3 nothing could be checked, 4 what was
 checked verifies, but it is not everything.
 
@@ -17,7 +19,7 @@ the order of the specification:
 
      1  BLAKE3                            7  the files of a pack, and the zip around them
      2  Ed25519                           8  the listings made for people
-     3  signed notes, keys, checkpoints   9  the producers' own counts
+     3  signed notes, keys, checkpoints   9  the producers' own counts; confirmed breaks
      4  entries and payloads             10  the manifest
      5  the tree, tiles and proofs       11  the order of entries
      6  receipts                         12  the verification itself: start here if in a hurry
@@ -538,6 +540,13 @@ def read_payload(content, at):
         parts.append(part)
     check_parts(parts)
     return parts, at
+
+
+def read_kept(content, at):
+    """As read_payload; no part where the bundle says, with the number 0, that the payload was lost."""
+    if content[at:at + 8] == bytes(8):
+        return [], at + 8
+    return read_payload(content, at)
 
 
 def check_parts(parts):
@@ -1219,6 +1228,119 @@ class Sources:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# "Confirmed breaks": an entry of the ledger itself that says that a damage is known. Only what it names to the letter
+# is covered; what touches entries, their order, the tree or a signature never is.
+
+LOST_PAYLOAD = "a payload that was lost"
+BREAK_SOURCE, BREAK_TYPE, BREAK_PRODUCER = "exhibit:breaks", "ledger.break-confirmed.v1", "exhibit break confirm"
+KNOWN_KINDS = ("payload_missing", "payload_altered", "clock_backwards", "duplicate_event", "sequence_gap")
+NO_BREAKS = {"confirmed": 0, "missing_confirmed": 0, "listed": []}
+
+
+def is_hash(text):
+    return re.fullmatch("[0-9a-f]{64}", text) is not None
+
+
+def is_known(value):
+    """Whether it is a finding that can be confirmed, as a verification says it."""
+    if type(value) is not dict or list(value) != ["kind", "index", "expected", "found"]:
+        return False
+    kind, index, expected, found = value.values()
+    if kind not in KNOWN_KINDS or type(expected) is not str or type(found) is not str:
+        return False
+    if kind == "sequence_gap":
+        return index is None
+    if not u64(index):
+        return False
+    if kind == "payload_missing":
+        return is_hash(expected) and found == LOST_PAYLOAD
+    return kind != "payload_altered" or is_hash(expected) and is_hash(found)
+
+
+def read_break(content):
+    """The body of a confirmation; None where it is not written in its one form."""
+    try:
+        body = json.loads(content.decode("utf-8"))
+        if type(body) is not dict or list(body) != ["findings", "what", "why"]:
+            return None
+        if json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode() != content:
+            return None
+    except (ValueError, RecursionError):
+        return None
+    findings, texts = body["findings"], (body["what"], body["why"])
+    if type(findings) is not list or not 1 <= len(findings) <= 1000 or not all(map(is_known, findings)):
+        return None
+    return body if all(type(text) is str and text for text in texts) else None
+
+
+class Breaks:
+    """The confirmations of a pack, in order, and what of the findings they cover."""
+
+    def __init__(self):
+        self.confirmations, self.known, self.covered = [], set(), set()
+        self.missing = 0
+
+    def take(self, entry, parts):
+        """Takes an entry whose payload is the one that it commits to."""
+        if (entry.source, entry.event_type, entry.producer) != (BREAK_SOURCE, BREAK_TYPE, BREAK_PRODUCER):
+            return
+        body = None if parts[0].commitment is not None else read_break(parts[0].content)
+        if body is None:
+            return
+        # Nobody confirms what is yet to happen.
+        if any(known["index"] is not None and known["index"] >= entry.index for known in body["findings"]):
+            return
+        if len(self.known) + len(body["findings"]) > 100_000:
+            return
+        by = None
+        for part in parts[1:]:
+            if part.commitment is None and part.name == "by" and by is None:
+                try:
+                    by = part.content.decode("utf-8")
+                except UnicodeDecodeError:
+                    pass
+        self.known.update(tuple(known.values()) for known in body["findings"])
+        self.confirmations.append((entry, body, by))
+
+    def cover(self, findings):
+        """Takes what is confirmed out of the findings."""
+        left = []
+        for finding in findings.listed:
+            known = (finding.kind, finding.index, finding.expected, finding.found)
+            if known in self.known:
+                self.covered.add(known)
+                findings.total -= 1
+            else:
+                left.append(finding)
+        findings.listed = left
+
+    def cover_gaps(self, sources):
+        """How many of the numbers that never arrived are confirmed."""
+        for source in sources:
+            for first, last in source["gaps"]:
+                expected = "numbers %d to %d of %s" % (first, last, source["source"])
+                known = ("sequence_gap", None, expected, "none of them")
+                if known in self.known and known not in self.covered:
+                    self.covered.add(known)
+                    self.missing += last - first + 1
+        return self.missing
+
+    def statement(self, here):
+        listed = []
+        for entry, body, by in self.confirmations:
+            said = {"entry": entry.index, "confirmed_at": rfc3339(entry.recorded_at), "what": body["what"],
+                    "why": body["why"], "by": by, "found": [], "no_longer_found": [], "not_looked_at": []}
+            for known in body["findings"]:
+                index, from_start = known["index"], here["start"] == 0
+                whole = from_start or known["kind"] in ("payload_missing", "payload_altered")
+                looked_at = from_start if index is None else whole and here["start"] <= index < here["end"]
+                said["found" if tuple(known.values()) in self.covered else
+                     "no_longer_found" if looked_at else "not_looked_at"].append(known)
+            listed.append(said)
+        return {"confirmed": len(self.covered), "missing_confirmed": self.missing, "listed": listed}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # 10  The manifest: "manifest.json". Nobody signs it, so whatever in it can be checked is checked.
 
 def u64(value):
@@ -1516,6 +1638,7 @@ class PackVerification:
                                      "parts_disclosed", "parts_withheld", "bytes"), 0)
         self.more = dict.fromkeys(("tiles", "jsonl_lines", "csv_rows", "checkpoints", "trusted_checkpoints",
                                    "receipts"), 0)
+        self.breaks = Breaks()
         self.recorded = None         # first and last time
         self.uneven = None           # first entry of a bundle with another number of entries than its name says
         self.doubtful = []           # tiles that the entries contradict: the root decides, at the end
@@ -1538,6 +1661,7 @@ class PackVerification:
         self.check_extent()
         self.check_root()
         self.compare_kept()
+        self.breaks.cover(self.findings)
         self.compare_listings_and_manifest()
         self.conclude()
 
@@ -1742,7 +1866,7 @@ class PackVerification:
                 if at == len(content):
                     self.findings.add("payload_missing", index, "a payload", "the end of the payloads")
                     break
-                parts, at = read_payload(content, at)
+                parts, at = read_kept(content, at)
                 payloads.append(parts)
             except Malformed as error:
                 self.findings.add("payload_malformed", index, "a payload", error)
@@ -1753,6 +1877,11 @@ class PackVerification:
                                   "%d bytes more" % (len(content) - at))
         commitments = payload_commitments(payloads)
         for index, (entry, parts, commitment) in enumerate(zip(decoded, payloads, commitments), first):
+            if not parts:
+                self.counts["payloads_absent"] += 1
+                if entry:
+                    self.findings.add("payload_missing", index, entry.commitment.hex(), LOST_PAYLOAD)
+                continue
             disclosed = [part for part in parts if part.commitment is None]
             whole = len(disclosed) == len(parts)
             self.counts["payloads_whole" if whole else "payloads_partial"] += 1
@@ -1761,6 +1890,8 @@ class PackVerification:
             self.counts["bytes"] += sum(len(part.content) for part in disclosed)
             if entry and entry.commitment != commitment:
                 self.findings.add("payload_altered", index, entry.commitment.hex(), commitment.hex())
+            elif entry:
+                self.breaks.take(entry, parts)
         # Behind a payload that can't be read, where the next one begins is not known.
         missing = len(decoded) - len(payloads)
         self.counts["payloads_absent"] += max(missing - 1, 0)
@@ -1768,7 +1899,8 @@ class PackVerification:
 
     def follow_listings(self, first, decoded, leaves, payloads):
         rows = [(index, entry, leaf, parts)
-                for index, (entry, leaf, parts) in enumerate(zip(decoded, leaves, payloads), first) if entry and parts]
+                for index, (entry, leaf, parts) in enumerate(zip(decoded, leaves, payloads), first)
+                if entry and parts is not None]
         if self.jsonl.open:
             self.jsonl.follow([(index, jsonl_line(entry, leaf, parts)) for index, entry, leaf, parts in rows])
         if self.csv.open:
@@ -2058,16 +2190,18 @@ class PackVerification:
             self.not_checked.append("the signatures by other keys on the checkpoint, such as witnesses'")
         if counts["entries"] == 0:
             self.incomplete.append("there is no entry, so nothing was verified")
-        if self.statement["missing"]:
-            self.incomplete.append("%d events that producers counted never arrived" % self.statement["missing"])
+        missing = self.statement["missing"] - self.breaks.cover_gaps(self.statement["listed"])
+        if missing:
+            self.incomplete.append("%d events that producers counted never arrived" % missing)
         if self.statement["repeated"]:
             self.incomplete.append("%d events carry a number that their source had used before"
                                    % self.statement["repeated"])
 
     def report(self):
         return report_of("pack", self.key, self.findings, self.incomplete, self.checked, self.not_checked,
-                         size=self.signed and self.signed.size, root=self.signed and self.signed.root.hex(),
-                         range=self.range(), counts=self.counts, more=self.more, sources=self.statement)
+                         breaks=self.breaks.statement(self.range()), size=self.signed and self.signed.size,
+                         root=self.signed and self.signed.root.hex(), range=self.range(), counts=self.counts,
+                         more=self.more, sources=self.statement)
 
 
 def verify_receipt(content, key):
@@ -2124,16 +2258,17 @@ TITLES = {
     "rolled_back": "history was cut short"}
 
 
-def report_of(subject, key, findings, incomplete, checked, not_checked, **more):
-    verdict = "altered" if findings.total else "incomplete" if incomplete else "verified"
+def report_of(subject, key, findings, incomplete, checked, not_checked, breaks=NO_BREAKS, **more):
+    verdict = ("altered" if findings.total else "incomplete" if incomplete else
+               "verified_with_confirmed_breaks" if breaks["confirmed"] else "verified")
     listed = sorted(findings.listed, key=lambda f: (f.index is not None, f.index or 0))
     report = {
         "format": "exhibit-verify-py/1", "subject": subject, "verdict": verdict,
-        "exit_code": {"verified": 0, "altered": 1, "incomplete": 4}[verdict], "origin": key.name, "key": key.text,
+        "exit_code": {"altered": 1, "incomplete": 4}.get(verdict, 0), "origin": key.name, "key": key.text,
         "findings": {"total": findings.total,
                      "listed": [{"kind": f.kind, "index": f.index, "place": f.place, "expected": f.expected,
                                  "found": f.found} for f in listed]},
-        "incomplete": incomplete, "checked": checked, "not_checked": not_checked,
+        "breaks": breaks, "incomplete": incomplete, "checked": checked, "not_checked": not_checked,
         "by": {"program": "verify.py of exhibit %s, Python %s" % (VERSION, sys.version.split()[0]),
                "blake3": "the package blake3" if blake3_package else "its own code",
                "ed25519": "its own code" + (" and " + OTHER_ED25519_NAME if OTHER_ED25519_NAME else "")}}
@@ -2147,8 +2282,12 @@ def safe(text):
 
 
 def print_report(report, path):
-    words = {"verified": "VERIFIED", "altered": "DOES NOT VERIFY", "incomplete": "INCOMPLETE"}
+    words = {"verified": "VERIFIED", "verified_with_confirmed_breaks": "VERIFIED, WITH CONFIRMED BREAKS",
+             "altered": "DOES NOT VERIFY", "incomplete": "INCOMPLETE"}
     meaning = {"verified": "every check that was made passed",
+               "verified_with_confirmed_breaks":
+                   "%d things are wrong, and the ledger itself admits it: see the confirmed breaks; every other check "
+                   "that was made passed" % report["breaks"]["confirmed"],
                "altered": "%d things are wrong: see below" % report["findings"]["total"],
                "incomplete": "what was checked verifies, but it is not everything: " + "; ".join(report["incomplete"])}
     print("%s  %s %s of %s" % (words[report["verdict"]], "audit pack" if report["subject"] == "pack" else "receipt",
@@ -2162,7 +2301,18 @@ def print_report(report, path):
                         ("Ed25519", report["by"]["ed25519"])):
         if value is not None:
             print("%-9s  %s" % (name, safe(str(value))))
-    for title, lines in (("Checked", report["checked"]), ("Not checked", report["not_checked"])):
+    breaks = []
+    for one in report["breaks"]["listed"]:
+        by = one["by"] or "somebody who is not named here"
+        breaks += ["entry %d, recorded %s, confirmed by %s: %s" % (one["entry"], one["confirmed_at"], by, one["what"]),
+                   "entry %d, why: %s" % (one["entry"], one["why"])]
+        for state in ("found", "no_longer_found", "not_looked_at"):
+            breaks += ["entry %d, %s: %s%s: expected %s, found %s" % (
+                one["entry"], state.replace("_", " "), known["kind"],
+                "" if known["index"] is None else " at entry %d" % known["index"], known["expected"], known["found"])
+                for known in one[state]]
+    for title, lines in (("Confirmed breaks", breaks), ("Checked", report["checked"]),
+                         ("Not checked", report["not_checked"])):
         if lines:
             print("\n" + title)
         for line in lines:
@@ -2235,7 +2385,7 @@ def usage(problem):
 
 def parse_arguments(arguments):
     """What the command line says, or what is wrong with it."""
-    named, kept, as_json = [], {"--receipt": [], "--checkpoint": []}, False
+    named, kept, flags = [], {"--receipt": [], "--checkpoint": []}, set()
     arguments = list(arguments)
     while arguments:
         argument = arguments.pop(0)
@@ -2244,16 +2394,16 @@ def parse_arguments(arguments):
             if not value and not arguments:
                 return "%s needs a file" % option
             kept[option].append(value or arguments.pop(0))
-        elif argument == "--json":
-            as_json = True
+        elif argument in ("--json", "--strict"):
+            flags.add(argument)
         elif argument.startswith("--"):
             return "there is no option %s" % argument
         else:
             named.append(argument)
-    return (named, kept, as_json) if len(named) == 2 else "it takes a pack and a key"
+    return (named, kept, flags) if len(named) == 2 else "it takes a pack and a key"
 
 
-def run(named, kept, as_json):
+def run(named, kept, flags):
     path, key = named[0], open_key(named[1])
     checkpoints = [open_kept(Checkpoint, path, key) for path in kept["--checkpoint"]]
     receipts = [open_kept(Receipt, path, key) for path in kept["--receipt"]]
@@ -2264,8 +2414,10 @@ def run(named, kept, as_json):
         verification.run()
         report = verification.report()
     report["path"] = path
+    if "--strict" in flags and report["verdict"] == "verified_with_confirmed_breaks":
+        report["exit_code"] = 1
     try:
-        if as_json:
+        if "--json" in flags:
             print(json.dumps(report, indent=2))
         else:
             print_report(report, path)

@@ -261,6 +261,7 @@ fn an_entry_of_an_answer_that_is_no_entry_is_refused() {
     let with = |state| proto::Entry {
         entry: Bytes::new(),
         parts: vec![proto::PayloadPart { state }],
+        ..proto::Entry::default()
     };
     let short = Bytes::from_static(&[1; 31]);
     let disclosed = proto::DisclosedPart {

@@ -1,7 +1,8 @@
 // Everything that can be checked about one bundle alone. This runs in workers, on every core.
 
 import { LIMITS, Malformed, hex, load, same } from './bytes.js';
-import { decodeEntry, decodePayload, payloadCommitment, splitBundle, splitPayload, contentText } from './entry.js';
+import { decodeEntry, decodePayload, lostPayload, payloadCommitment, splitBundle, splitPayload, contentText } from './entry.js';
+import { LOST_PAYLOAD, isConfirmation, readConfirmation } from './breaks.js';
 import { chainHash, leafHash } from './hashes.js';
 import { finding } from './findings.js';
 import { WIDTH, perfectRoot, spanPath, tilePath } from './tree.js';
@@ -48,6 +49,7 @@ function checkEntries(span, bundle, payloads, findings) {
   const chain = new Uint8Array(count * 32);
   const previous = new Uint8Array(count * 32);
   const lines = [];
+  const breaks = [];
   let at = payloads ? 0 : null;
   entries.forEach((bytes, place) => {
     const index = first + place;
@@ -66,11 +68,13 @@ function checkEntries(span, bundle, payloads, findings) {
     if (at === null) counts.absent += 1;
     else [parts, at] = checkPayload(payloads, at, index, entry, counts, findings);
     lines.push(entry && line(entry, parts));
+    const confirmation = entry && parts?.length > 0 && isConfirmation(entry) && same(payloadCommitment(parts), entry.commitment) && readConfirmation(entry, parts);
+    if (confirmation) breaks.push(confirmation);
   });
   if (at !== null && at < payloads.length) {
     findings.push(finding('payload_malformed', first + Math.max(count - 1, 0), 'the end of the bundle', `${payloads.length - at} bytes more`));
   }
-  return { count, counts, leaves, chain, previous, lines, root: count === WIDTH ? perfectRoot(leaves) : null };
+  return { count, counts, breaks, leaves, chain, previous, lines, root: count === WIDTH ? perfectRoot(leaves) : null };
 }
 
 /** What the list and the order of entries need of an entry. */
@@ -85,6 +89,12 @@ function checkPayload(payloads, at, index, entry, counts, findings) {
   if (at >= payloads.length) {
     findings.push(finding('payload_missing', index, 'a payload', 'the end of the payloads'));
     return [null, null];
+  }
+  const lost = lostPayload(payloads, at);
+  if (lost) {
+    counts.absent += 1;
+    if (entry) findings.push(finding('payload_missing', index, hex(entry.commitment), LOST_PAYLOAD));
+    return [lost.parts, lost.end];
   }
   let payload;
   try {
@@ -118,7 +128,7 @@ export async function openEntry({ files }, place) {
   try {
     const payloads = await load(files.payload, LIMITS.payload);
     let at = 0;
-    for (let skip = 0; skip <= place; skip += 1) ({ parts, end: at } = (skip === place ? decodePayload : splitPayload)(payloads, at));
+    for (let skip = 0; skip <= place; skip += 1) ({ parts, end: at } = lostPayload(payloads, at) ?? (skip === place ? decodePayload : splitPayload)(payloads, at));
     parts = parts.map((part) => (part.withheld ? part : { ...part, text: contentText(part) }));
   } catch {
     parts = null; // What is wrong with it is a finding.
@@ -134,7 +144,7 @@ export async function searchBundle({ files }, needle) {
     const payloads = await load(files.payload, LIMITS.payload);
     let at = 0;
     for (let place = 0; place < entries.length; place += 1) {
-      const payload = splitPayload(payloads, at);
+      const payload = lostPayload(payloads, at) ?? splitPayload(payloads, at);
       at = payload.end;
       const holds = (part) => !part.withheld && contentText(part).toLowerCase().includes(needle);
       if (payload.parts.some(holds)) found.push(place);

@@ -94,6 +94,12 @@ export function splitPayload(bundle, at) {
   return { parts, end: reader.at };
 }
 
+/** What a bundle has in the place of a lost payload is the number 0; `null` where it has a payload. */
+export function lostPayload(bundle, at) {
+  const mark = bundle.subarray(at, at + 8);
+  return mark.length === 8 && mark.every((byte) => byte === 0) ? { parts: [], end: at + 8 } : null;
+}
+
 export const payloadCommitment = (parts) => payloadHash(...parts.map((part) => part.commitment));
 
 /** Splits an entry bundle into its entries, and says how many bytes are left. */

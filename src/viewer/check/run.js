@@ -1,6 +1,7 @@
 // What must be checked in order: each bundle against the one before, the tiles, and the root.
 
 import { hashAt, hex, same } from './bytes.js';
+import { Breaks } from './breaks.js';
 import { finding } from './findings.js';
 import { OrderCheck } from './order.js';
 import { Sequences } from './sequences.js';
@@ -14,6 +15,7 @@ export class Run {
   places = 0;
   recorded = null;
   sequences = new Sequences();
+  breaks = new Breaks();
   #g;
   #findings;
   #frontier;
@@ -70,6 +72,7 @@ export class Run {
       this.sequences.take(line.source, line.sequence);
       this.recorded = [this.recorded?.[0] ?? line.recorded, line.recorded];
     }
+    this.breaks.take(report.breaks);
     this.places = report.span.first + report.count;
     if (report.count !== report.span.width) this.#uneven ??= report.span.first;
     this.#grow(report);

@@ -162,22 +162,27 @@ export function judge(gathered, trusted) {
   run.order.finish();
   const range = { start: bundles.start * WIDTH, end: run.order.next };
   const sources = run.sequences.statement(bundles.start === 0);
+  run.breaks.cover(findings);
   if (manifest) compareManifest(gathered, key, run, range, sources, findings);
   findings.sort();
-  const report = { key, trusted: Boolean(trusted), signed, findings, checked, notChecked: [], incomplete: [], counts: run.counts, tiles: run.tiles, range, sources, size, pack, recorded: run.recorded, places: run.places };
+  run.breaks.coverGaps(sources.listed);
+  const breaks = run.breaks.statement(range);
+  const report = { key, trusted: Boolean(trusted), signed, findings, breaks, checked, notChecked: [], incomplete: [], counts: run.counts, tiles: run.tiles, range, sources, size, pack, recorded: run.recorded, places: run.places };
   remarks(gathered, report);
   report.verdict = verdict(report);
   return report;
 }
 
 function verdict(report) {
-  const { counts, sources, incomplete } = report;
+  const { counts, sources, incomplete, breaks } = report;
   if (counts.entries === 0) incomplete.push('there is no entry, so nothing was verified');
-  if (sources.missing > 0) incomplete.push(`${sources.missing} events that producers counted never arrived`);
+  const missing = sources.missing - breaks.missing_confirmed;
+  if (missing > 0) incomplete.push(`${missing} events that producers counted never arrived`);
   if (sources.repeated > 0) incomplete.push(`${sources.repeated} events carry a number that their source had used before`);
   if (report.findings.total > 0) return 'altered';
   if (incomplete.length > 0) return 'incomplete';
-  return report.trusted ? 'verified' : 'unconfirmed';
+  if (!report.trusted) return 'unconfirmed';
+  return breaks.confirmed > 0 ? 'verified_with_confirmed_breaks' : 'verified';
 }
 
 function checkSigner({ checkpoint, unreadable }, key, trusted, findings, checked) {

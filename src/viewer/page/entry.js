@@ -17,10 +17,11 @@ export async function showEntry(row, gathered, report, focus) {
   put('entry',
     heading,
     wrong.map((one) => h('p', { class: 'alarm' }, h('strong', {}, 'Finding: '), KINDS[one.kind]?.[0] ?? one.kind, '. ', h('a', { href: '#findings' }, 'See findings'))),
+    broken(report, row.at).map((one) => h('p', { class: 'alarm' }, h('strong', {}, 'Confirmed break: '), one.what, '. ', h('a', { href: '#findings' }, 'See who confirmed it, and why'))),
     problem && h('p', { class: 'alarm' }, `It can’t be read: ${problem}.`),
     entry && h('dl', { class: 'fields' }, fields(entry)),
     h('h4', {}, 'Payload'),
-    parts ? parts.map((part, at) => showPart(part, at)) : h('p', {}, 'It is not here, or can’t be read.'),
+    parts?.length === 0 ? h('p', {}, 'It was lost, and nothing of it is here. The entry commits to it all the same: whoever still has it can be checked against this.') : parts ? parts.map((part, at) => showPart(part, at)) : h('p', {}, 'It is not here, or can’t be read.'),
     h('h4', {}, 'Hashes'),
     h('dl', { class: 'fields' }, pairs([
       ['Leaf', hash(hex(leaf), 'the leaf hash')],
@@ -33,6 +34,8 @@ export async function showEntry(row, gathered, report, focus) {
   $('entry').hidden = false;
   if (focus) heading.focus();
 }
+
+const broken = ({ breaks }, index) => breaks.listed.filter((one) => one.found.some((known) => known.index === index));
 
 const pairs = (rows) => rows.filter(([, value]) => value).map(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]);
 

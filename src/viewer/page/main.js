@@ -93,7 +93,7 @@ function conclude() {
   const known = rows.filter((row) => row.type !== 'unreadable');
   showTimeline(known, typesOf(known), (from, until, name) => { period = { from, until, name }; filter(); });
   filter();
-  $('live').textContent = `${$('verdict-title').textContent}. ${plural(report.findings.total, 'finding')}.`;
+  $('live').textContent = `${$('verdict-title').textContent}. ${plural(report.findings.total, 'finding')}, ${plural(report.breaks.confirmed, 'confirmed break')}.`;
   $('key-state').textContent = !trusted ? '' : trusted.vkey === gathered.ownKey?.vkey ? 'This is the same key as the one in the pack.' : 'This is another key than the one in the pack.';
 }
 
@@ -154,7 +154,8 @@ function filter() {
   const needle = text.trim().toLowerCase();
   const from = $('from').value && BigInt(Date.parse(`${$('from').value}Z`)) * 1_000_000n;
   const until = $('until').value && BigInt(Date.parse(`${$('until').value}Z`)) * 1_000_000n;
-  const marked = new Set(report.findings.listed.map((one) => one.index));
+  const broken = report.breaks.listed.flatMap((one) => one.found);
+  const marked = new Set([...report.findings.listed, ...broken].map((one) => one.index));
   const found = inPayloads.text === needle ? inPayloads.found : new Set();
   const holds = (row) => `${row.at} ${row.type} ${row.source} ${row.eventId} ${row.subject} ${row.producer}`.toLowerCase().includes(needle) || found.has(row.at);
   const within = ({ recorded }) => !period || (recorded >= BigInt(period.from) * 1_000_000_000n && recorded < BigInt(period.until) * 1_000_000_000n);

@@ -6,6 +6,7 @@ import { copyButton, h, hash, number, plural, put, s, shortTime, $ } from './dom
 
 const SHAPES = {
   verified: [s('circle', { cx: 24, cy: 24, r: 21 }), s('path', { d: 'M14 25l7 7 14-15' })],
+  verified_with_confirmed_breaks: [s('circle', { cx: 24, cy: 24, r: 21 }), s('path', { d: 'M12 26l5 6 8-14M31 14v14M31 33v1' })],
   altered: [s('path', { d: 'M16 3h16l13 13v16l-13 13H16L3 32V16z' }), s('path', { d: 'M16 16l16 16M32 16L16 32' })],
   incomplete: [s('path', { d: 'M24 4l21 38H3z' }), s('path', { d: 'M24 18v12M24 35v1' })],
   unconfirmed: [s('circle', { cx: 24, cy: 24, r: 21, 'stroke-dasharray': '6 5' }), s('path', { d: 'M18 19a6 6 0 1 1 8 6c-2 1-2 2-2 4M24 34v1' })],
@@ -13,6 +14,7 @@ const SHAPES = {
 
 const WORDS = {
   verified: ['Verified', 'Every check that this page made passed, under the key you gave.'],
+  verified_with_confirmed_breaks: ['Verified, with confirmed breaks', 'Something is wrong that the ledger itself admits. Every other check that this page made passed, under the key you gave.'],
   altered: ['Not verified', 'Something is wrong. Do not rely on this pack before it is explained.'],
   incomplete: ['Incomplete', 'What is here fits together, but it is not everything.'],
   unconfirmed: ['Not yet verified', 'Everything fits together. Whose signature it is, is open: give the key below.'],
@@ -31,6 +33,7 @@ export function showVerdict(report) {
       h('p', { class: 'sentence' }, sentence),
       reasons.length > 0 && h('ul', { class: 'reasons' }, reasons.map((reason) => h('li', {}, reason))),
       report.verdict === 'altered' && h('p', {}, h('a', { href: '#findings' }, `See ${plural(report.findings.total, 'finding')}`)),
+      report.breaks.confirmed > 0 && h('p', {}, h('a', { href: '#findings' }, `See ${plural(report.breaks.confirmed, 'confirmed break')}`), ': known damage, with who confirmed it, when and why.'),
       report.verdict === 'incomplete' && !report.trusted && h('p', {}, 'And whose signature it is, is open: give the key below.'),
     ));
   $('progress').hidden = true;
@@ -63,13 +66,37 @@ export function showChecked(report) {
 
 export function showFindings(report, openIndex) {
   const { listed, total } = report.findings;
+  showBreaks(report, openIndex);
   if (total === 0) {
-    put('findings-body', h('p', {}, 'None: no check that was made failed.'));
+    const others = report.breaks.confirmed > 0 ? 'None beside the confirmed breaks.' : 'None: no check that was made failed.';
+    put('findings-body', h('p', {}, others));
     return;
   }
   const more = total > listed.length && h('p', {}, `${number(total - listed.length)} more are not listed.`);
   put('findings-body', h('ol', { class: 'findings' }, listed.slice(0, 200).map((one) => findingItem(one, report.places, openIndex))),
     listed.length > 200 && h('p', {}, `${number(listed.length - 200)} more of the same kinds.`), more);
+}
+
+/** What the ledger itself admits, with the entry that does. */
+function showBreaks({ breaks, places }, openIndex) {
+  const link = (index) => (index >= places ? `entry ${number(index)}` : h('button', { type: 'button', class: 'link', onclick: () => openIndex(index) }, `entry ${number(index)}`));
+  const item = (known, state) => h('li', {},
+    h('h4', {}, KINDS[known.kind]?.[0] ?? 'numbers of a source never arrived', known.index !== null && [' · ', link(known.index)], state),
+    h('p', { class: 'kind' }, h('code', {}, known.kind)),
+    h('dl', { class: 'pair' }, h('dt', {}, 'Expected'), h('dd', {}, h('code', {}, known.expected)), h('dt', {}, 'Found'), h('dd', {}, h('code', {}, known.found))));
+  put('breaks-body', breaks.listed.length > 0 && [
+    h('h3', {}, 'Confirmed breaks'),
+    h('p', {}, 'Damage that the ledger’s operator confirmed in the ledger itself. It is damage all the same: judge the reason, and the time.'),
+    h('ol', { class: 'findings breaks' }, breaks.listed.map((one) => h('li', {},
+      h('h3', {}, one.what),
+      h('p', {}, 'Confirmed by ', h('strong', {}, one.by ?? 'somebody who is not named here'), ', ', shortTime(one.confirmed_at), ' UTC, in ', link(one.entry), '.'),
+      h('p', {}, h('strong', {}, 'Why: '), one.why),
+      h('ul', { class: 'known' },
+        one.found.slice(0, 100).map((known) => item(known, null)),
+        one.no_longer_found.slice(0, 100).map((known) => item(known, ', no longer found')),
+        one.not_looked_at.slice(0, 100).map((known) => item(known, ', not looked at here'))),
+      one.found.length > 100 && h('p', {}, `${number(one.found.length - 100)} more.`)))),
+  ]);
 }
 
 function findingItem(one, last, openIndex) {

@@ -5,6 +5,7 @@ mod codec;
 mod crash;
 mod damage;
 mod files;
+mod lost;
 mod reading;
 
 use std::{path::PathBuf, sync::Arc};
