@@ -146,13 +146,11 @@ impl CliError {
     fn lines(&self) -> Vec<(&'static str, String)> {
         let mut lines = vec![("error", self.to_string())];
         let mut cause = self.source();
-        let mut said = self.to_string();
         while let Some(error) = cause {
             let text = error.to_string();
             // Layers that pass an error on often repeat it.
-            if !said.ends_with(&text) {
-                lines.push(("because", text.clone()));
-                said = text;
+            if !lines.iter().any(|(_, said)| said.contains(&text)) {
+                lines.push(("because", text));
             }
             cause = error.source();
         }

@@ -16,8 +16,12 @@ use super::{
     error::{CliError, say},
     exit::Exit,
     output::{Output, Render, field_table, fields},
+    reading::directory_error,
 };
-use crate::ledger::note::{CosigningKey, KeyName, NoteError, SigningKey, VerifierKey};
+use crate::{
+    ledger::note::{CosigningKey, KeyName, NoteError, SigningKey, VerifierKey},
+    store::directory::refuse_other_layout,
+};
 
 /// Make a signing key, or show the verifier key of one (offline)
 #[derive(Debug, clap::Args)]
@@ -108,6 +112,7 @@ pub(super) fn read_signing(file: &Path) -> Result<SigningKey, CliError> {
 /// Reads a verifier key from a key file of either kind, or from a data directory.
 fn read_verifier(path: &Path) -> Result<VerifierKey, CliError> {
     let file = if path.is_dir() {
+        refuse_other_layout(path).map_err(directory_error)?;
         path.join("log.vkey")
     } else {
         path.to_owned()

@@ -92,6 +92,14 @@ pub enum DirectoryError {
         /// What its `format` says.
         found: String,
     },
+    /// What should name the layout does not.
+    #[error("{} says {found:?}, which is no layout; restore it from a copy", .path.display())]
+    FormatDamaged {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        found: String,
+    },
     /// A key file does not hold a key.
     #[error("{} does not hold a key: {error}; restore it from a copy", .path.display())]
     Key {
@@ -148,7 +156,7 @@ impl DataDirectory {
         if !names.is_empty() && !unfinished.exists() {
             return Err(DirectoryError::NotEmpty(path.to_owned()));
         }
-        let format = format!("{FORMAT_PREFIX}{DIRECTORY_VERSION}\n");
+        let format = format!("{}\n", this_format());
         write_file(&unfinished, format.as_bytes(), 0o644)?;
         sync_directory(path)?;
         write_file(&path.join(KEY), secret(key).as_bytes(), 0o600)?;
@@ -260,9 +268,21 @@ fn secret(key: &SigningKey) -> Zeroizing<String> {
     Zeroizing::new(format!("{}\n", *key.to_secret_text()))
 }
 
+/// Refuses a directory whose layout this program does not know. One that says nothing of a layout is let through: a
+/// journal that was copied alone can still be verified.
+///
+/// # Errors
+/// When `format` names another layout or none, or can't be read.
+pub fn refuse_other_layout(path: &Path) -> Result<(), DirectoryError> {
+    match check_format(path) {
+        Err(DirectoryError::NotADataDirectory(_) | DirectoryError::Unfinished(_)) => Ok(()),
+        checked => checked,
+    }
+}
+
 fn check_format(path: &Path) -> Result<(), DirectoryError> {
     let file = path.join(FORMAT);
-    let found = match fs::read_to_string(&file) {
+    let found = match read_format(&file) {
         Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(if path.join(UNFINISHED).exists() {
@@ -273,14 +293,26 @@ fn check_format(path: &Path) -> Result<(), DirectoryError> {
         }
         Err(error) => return Err(error).during("read", &file),
     };
-    let version = found.trim_end().strip_prefix(FORMAT_PREFIX);
-    if version == Some(&DIRECTORY_VERSION.to_string()) {
-        return Ok(());
+    let found = found.trim_end().to_owned();
+    match found.strip_prefix(FORMAT_PREFIX).map(str::parse::<u32>) {
+        Some(Ok(DIRECTORY_VERSION)) if found == this_format() => Ok(()),
+        Some(Ok(version)) if version > DIRECTORY_VERSION => Err(DirectoryError::OtherFormat {
+            path: path.to_owned(),
+            found,
+        }),
+        _ => Err(DirectoryError::FormatDamaged { path: file, found }),
     }
-    Err(DirectoryError::OtherFormat {
-        path: path.to_owned(),
-        found: found.trim_end().chars().take(80).collect(),
-    })
+}
+
+/// The start of the file; more than a name of a layout is none.
+fn read_format(file: &Path) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    io::Read::read_to_end(&mut io::Read::take(fs::File::open(file)?, 80), &mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn this_format() -> String {
+    format!("{FORMAT_PREFIX}{DIRECTORY_VERSION}")
 }
 
 /// Replaces a file's content, and makes it durable. The mode is set before the content is there.

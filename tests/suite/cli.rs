@@ -4,6 +4,7 @@ mod histories;
 mod keys;
 mod monitoring;
 mod recording;
+mod refusals;
 mod remembering;
 mod verifying;
 

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::super::error::CliError;
+use super::super::{error::CliError, reading::directory_error};
 use crate::{
     ledger::{
         note::{KeyName, VerifierKey},
@@ -16,7 +16,7 @@ use crate::{
         manifest::VERIFIER_KEY,
         read::{FolderFiles, PackFiles, TEXT_BYTES_MAX, ZipFiles},
     },
-    store::directory::DataDirectory,
+    store::directory::{DataDirectory, refuse_other_layout},
 };
 
 #[cfg(feature = "server")]
@@ -124,6 +124,7 @@ pub(super) struct Claims {
 fn directory(path: PathBuf) -> Result<Target, CliError> {
     let has = |name: &str| path.join(name).symlink_metadata().is_ok();
     if has("journal") {
+        refuse_other_layout(&path).map_err(directory_error)?;
         Ok(Target::DataDirectory(path))
     } else if ["manifest.json", "checkpoint", "tile"].into_iter().any(has) {
         Ok(Target::Pack(path))

@@ -28,7 +28,10 @@ use crate::{
         report::{IndexRange, MoreCounts, Report, Subject},
         sequence::Sequences,
     },
-    store::journal::{Damage, DamageKind, JournalError, scan},
+    store::{
+        directory::refuse_other_layout,
+        journal::{Damage, DamageKind, JournalError, scan},
+    },
 };
 
 pub(super) fn verify(
@@ -37,6 +40,7 @@ pub(super) fn verify(
     options: &VerifyOptions,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<Report, VerifyError> {
+    refuse_other_layout(path).map_err(VerifyError::OtherLayout)?;
     let mut report = empty_report(Subject::DataDirectory, key);
     report.path = Some(path.display().to_string());
     // Read first: a running ledger commits before it publishes.

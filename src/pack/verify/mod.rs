@@ -28,12 +28,15 @@ use super::{
     read::PackFiles,
     report::{IndexRange, Report},
 };
-use crate::ledger::{
-    checkpoint::{Checkpoint, SignedCheckpoint},
-    hash::LeafHash,
-    note::VerifierKey,
-    receipt::Receipt,
-    timestamp::TimestampRoots,
+use crate::{
+    ledger::{
+        checkpoint::{Checkpoint, SignedCheckpoint},
+        hash::LeafHash,
+        note::VerifierKey,
+        receipt::Receipt,
+        timestamp::TimestampRoots,
+    },
+    store::directory::DirectoryError,
 };
 
 /// What to compare with, and what to leave out.
@@ -93,6 +96,9 @@ pub enum VerifyError {
     /// The path is not a data directory.
     #[error("{0} is not a data directory of a ledger; name the directory that holds `journal`")]
     NotADataDirectory(PathBuf),
+    /// The data directory is of a layout that this program does not know.
+    #[error(transparent)]
+    OtherLayout(DirectoryError),
     /// A checkpoint or receipt that was given to compare with is not one of this ledger.
     #[error("what was kept to compare with can't be used: {0}")]
     Evidence(String),
