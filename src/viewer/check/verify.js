@@ -44,7 +44,8 @@ export async function gather(pack, check, progress) {
   }));
   const upper = await readTiles(pack, bundles, size);
   const digests = await digestFiles(pack, manifest);
-  return { pack, problems, checkpoint, unreadable, manifest, ownKey, size, spans, bundles, reports, upper, digests };
+  const containerDigest = await pack.containerDigest;
+  return { pack, problems, checkpoint, unreadable, manifest, ownKey, size, spans, bundles, reports, upper, digests, containerDigest };
 }
 
 export const filesOf = (pack, span, tileSpan) => ({
@@ -210,7 +211,7 @@ function findDuplicates(reports, findings) {
 }
 
 /** What in the manifest is not so. */
-function compareManifest({ manifest, checkpoint, pack, digests }, key, run, range, sources, findings) {
+function compareManifest({ manifest, checkpoint, pack, digests, containerDigest }, key, run, range, sources, findings) {
   const found = [];
   const differ = (field, expected, said) => {
     const [a, b] = [JSON.stringify(expected), JSON.stringify(said)];
@@ -246,8 +247,8 @@ function compareManifest({ manifest, checkpoint, pack, digests }, key, run, rang
       found.push(finding('manifest_mismatch', null, 'the file', 'it is not there', path));
     }
   }
-  if (pack.containerDigest && pack.containerDigest !== manifest.container) {
-    found.push(finding('container_damaged', null, `a zip with the digest ${manifest.container}`, pack.containerDigest, 'the zip before its manifest'));
+  if (containerDigest && containerDigest !== manifest.container) {
+    found.push(finding('container_damaged', null, `a zip with the digest ${manifest.container}`, containerDigest, 'the zip before its manifest'));
   }
   findings.add(...found);
 }
@@ -255,7 +256,7 @@ function compareManifest({ manifest, checkpoint, pack, digests }, key, run, rang
 const number = (value) => value.toLocaleString('en');
 
 /** Says what was looked at and what was not. */
-function remarks({ manifest, pack, size, checkpoint }, report) {
+function remarks({ manifest, pack, size, checkpoint, containerDigest }, report) {
   const { counts, checked, notChecked, range } = report;
   checked.push(
     `${number(counts.entries)} entries: form, place, clock, chain and leaf of each`,
@@ -266,7 +267,7 @@ function remarks({ manifest, pack, size, checkpoint }, report) {
     'that no event was recorded twice',
   );
   if (manifest) checked.push('what the manifest says of range, counts, times and sources, against the entries');
-  if (pack.containerDigest) checked.push("every byte of the zip before its manifest, against the manifest's digest");
+  if (containerDigest) checked.push("every byte of the zip before its manifest, against the manifest's digest");
   if (!report.trusted) notChecked.push('whose key this is: no key was given but the one inside the pack, and that one proves nothing');
   if (counts.withheld > 0) notChecked.push(`the content of ${number(counts.withheld)} withheld or erased parts: only their commitments are here`);
   if (counts.absent > 0) notChecked.push(`${number(counts.absent)} payloads: they are not here`);
