@@ -4,6 +4,8 @@
 //! that is the digest of a checkpoint's text; and that checkpoint's root is the root of these entries at its size, which
 //! a pack from entry 0 on shows by the entries, and any other by a consistency proof.
 
+mod existed;
+
 use std::{collections::BTreeMap, path::Path};
 
 use super::{VerifyError, VerifyOptions};
@@ -12,7 +14,7 @@ use crate::{
         checkpoint::{Checkpoint, SignedCheckpoint},
         finding::{Finding, FindingKind},
         hash::RootHash,
-        note::{NOTE_BYTES_MAX, VerifierKey},
+        note::{KeyType, NOTE_BYTES_MAX, VerifierKey},
         position::{EntryIndex, TreeSize, UnixNanos, count},
         timestamp::{
             TIMESTAMP_BYTES_MAX, Timestamp, TimestampError, TimestampRoots, VerifiedTimestamp,
@@ -24,10 +26,11 @@ use crate::{
     pack::{
         manifest::timestamp::{PROOF_BYTES_MAX, TimestampPath, parse_proof},
         read::{FileError, PackFiles},
-        report::{Existed, IndexRange, Report, TimestampReport},
+        report::{Report, TimestampReport},
     },
     store::timestamps::{TIMESTAMPS, Timestamps},
 };
+use existed::existed;
 
 /// How far the ledger's clock may run ahead of an authority's without a finding, beside the authority's own accuracy.
 /// A machine without any time service drifts by seconds a day; a minute is nobody's honest mistake for long.
@@ -42,6 +45,8 @@ pub(super) struct Stamps {
     next: usize,
     roots: Option<TimestampRoots>,
     findings: Vec<Finding>,
+    /// Stamped checkpoints from before the trusted key was added.
+    before_key: u64,
 }
 
 /// One checkpoint that was stamped.
@@ -63,6 +68,7 @@ impl Stamps {
             next: 0,
             roots: options.timestamp_roots.clone(),
             findings: Vec::new(),
+            before_key: 0,
         }
     }
 
@@ -179,7 +185,9 @@ impl Stamps {
                 return;
             }
         };
-        if let Err(error) = signed.verify(key) {
+        if is_older_than(&signed, key) {
+            self.before_key = self.before_key.saturating_add(1);
+        } else if let Err(error) = signed.verify(key) {
             let expected = format!("a checkpoint signed by {key}");
             self.find(FindingKind::CheckpointUntrusted, &place, expected, error);
             return;
@@ -345,6 +353,13 @@ impl Stamps {
                 "who made the {unchecked} time stamps that are here: give the authorities' root certificates with --tsa-roots"
             ));
         }
+        if self.before_key > 0 {
+            report.not_checked.push(format!(
+                "the signatures of {} stamped checkpoints from before the trusted key was added: their roots are those of \
+                 this tree",
+                self.before_key
+            ));
+        }
         let Some(range) = report.range.filter(|_| self.roots.is_some()) else {
             return;
         };
@@ -379,43 +394,12 @@ impl Stamps {
     }
 }
 
-/// The earliest time for each entry: of all time stamps that cover it.
-fn existed(stamps: &[TimestampReport], range: IndexRange) -> Vec<Existed> {
-    let mut best: BTreeMap<TreeSize, &TimestampReport> = BTreeMap::new();
-    for stamp in stamps {
-        let kept = best.entry(stamp.tree_size).or_insert(stamp);
-        if stamp.latest < kept.latest {
-            *kept = stamp;
-        }
-    }
-    // From the largest tree down, so that a later, larger one that states an earlier time counts for the smaller too.
-    let mut earliest: Option<&TimestampReport> = None;
-    for stamp in best.values_mut().rev() {
-        match earliest {
-            Some(earlier) if earlier.latest <= stamp.latest => *stamp = earlier,
-            _ => earliest = Some(stamp),
-        }
-    }
-    let mut found: Vec<Existed> = Vec::new();
-    let mut start = range.start;
-    for (size, stamp) in best {
-        let end = size.next_index().min(range.end);
-        if end <= start {
-            continue;
-        }
-        match found.last_mut() {
-            Some(last) if last.time_stamp == stamp.place => last.entries.end = end,
-            _ => found.push(Existed {
-                entries: IndexRange { start, end },
-                no_later_than: stamp.no_later_than.clone(),
-                authority: stamp.authority.clone(),
-                certificate_serial: stamp.certificate_serial.clone(),
-                time_stamp: stamp.place.clone(),
-            }),
-        }
-        start = end;
-    }
-    found
+/// Whether a checkpoint may be from before a second key was added, which then can't have signed it. That it is of this
+/// history is shown by its root.
+fn is_older_than(signed: &SignedCheckpoint, key: &VerifierKey) -> bool {
+    key.key_type() == KeyType::MlDsa44
+        && signed.checkpoint().origin == *key.name()
+        && !signed.note().names(key)
 }
 
 const fn kind_of(error: &TimestampError) -> FindingKind {
