@@ -109,11 +109,16 @@ pub(super) fn read_signing(file: &Path) -> Result<SigningKey, CliError> {
     text.trim().parse().map_err(not_a_key(file))
 }
 
-/// Reads a verifier key from a key file of either kind, or from a data directory.
+/// Reads a verifier key from a key file of either kind, or from the directory of a ledger or a witness.
 fn read_verifier(path: &Path) -> Result<VerifierKey, CliError> {
     let file = if path.is_dir() {
-        refuse_other_layout(path).map_err(directory_error)?;
-        path.join("log.vkey")
+        let witness = path.join("witness.vkey");
+        if witness.exists() {
+            witness
+        } else {
+            refuse_other_layout(path).map_err(directory_error)?;
+            path.join("log.vkey")
+        }
     } else {
         path.to_owned()
     };

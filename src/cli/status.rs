@@ -86,10 +86,11 @@ impl ServerError {
             }
             Self::Refused { status, .. } => status,
         };
-        let ours = reason_of(status).map(way_out);
-        let mut help = ours
-            .or_else(|| way_out_of_others(status.code()))?
-            .to_owned();
+        let way_out = match reason_of(status) {
+            Some(reason) => way_out(reason),
+            None => way_out_of_others(status.code()),
+        };
+        let mut help = way_out?.to_owned();
         if let Some(delay) = self.retry_after() {
             // Writing to a string does not fail.
             let _ = write!(help, " (the server asks to wait {} ms)", delay.as_millis());
@@ -98,22 +99,17 @@ impl ServerError {
     }
 }
 
-const AGAIN: &str =
-    "try again; an event is recorded once however often it is sent with the same --event-id";
+const AGAIN: &str = "an event may be sent again with the same --event-id: it is recorded once, however often it is sent";
 
-/// The way out of a refusal of an Exhibit server.
-const fn way_out(reason: Reason) -> &'static str {
-    match reason {
+/// The way out of a refusal of an Exhibit server, where its message does not say it.
+const fn way_out(reason: Reason) -> Option<&'static str> {
+    Some(match reason {
         Reason::InvalidField => "correct the fields named above, and send it again",
         Reason::MalformedMessage | Reason::Defect => {
             "report it with the server's log; `exhibit --version` shows the version of this client"
         }
-        Reason::MessageTooLarge => {
-            "store large files elsewhere and name them by digest, or have limits.message_bytes_max raised"
-        }
-        Reason::EventIdReused => {
-            "a new event needs a new --event-id; `exhibit show --source URI --event-id ID` shows the recorded one"
-        }
+        Reason::MessageTooLarge => "the operator can raise limits.message_bytes_max",
+        Reason::EventIdReused => "`exhibit show --source URI --event-id ID` shows the recorded one",
         Reason::QueueFull
         | Reason::NotKnownToBeStored
         | Reason::ShuttingDown
@@ -123,28 +119,21 @@ const fn way_out(reason: Reason) -> &'static str {
         }
         Reason::EntryNotFound => "`exhibit list` shows what the ledger holds",
         Reason::BeyondTheEnd => "`exhibit checkpoint` shows how many entries the ledger has",
-        Reason::NotWitnessed => {
-            "what was recorded stays recorded; ask for its receipt later, and tell the operator if it lasts"
-        }
-        Reason::NoWitnesses => {
-            "wait for durable only, or have the operator set witness.policy in exhibit.toml"
-        }
-        Reason::AnswersNotTaken => {
-            "what was not answered may be sent again with the same ids; list or export again"
-        }
+        Reason::NotWitnessed => "tell the ledger's operator if it lasts",
         Reason::StorageDamaged => "the operator runs `exhibit verify DIR` on the data directory",
-    }
+        Reason::NoWitnesses | Reason::AnswersNotTaken => return None,
+    })
 }
 
 /// The way out where something between, or another program, refused.
 const fn way_out_of_others(code: Code) -> Option<&'static str> {
     Some(match code {
-        Code::Unavailable
-        | Code::Unknown
-        | Code::Internal
-        | Code::DeadlineExceeded
-        | Code::Cancelled
-        | Code::ResourceExhausted => AGAIN,
+        Code::Unknown | Code::Internal => {
+            "is that an Exhibit server? What was posted may be sent again with the same --event-id"
+        }
+        Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::ResourceExhausted => {
+            AGAIN
+        }
         Code::Unimplemented => {
             "is this a server of the same version? `exhibit --version` shows this one"
         }
@@ -215,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn every_reason_has_a_way_out_of_its_own() {
+    fn the_way_out_is_that_of_the_reason_and_not_of_its_code() {
         for reason in Reason::ALL {
             let details = ErrorDetails::with_error_info(
                 reason.as_str(),
@@ -226,7 +215,7 @@ mod tests {
                 url: ServerUrl::parse("http://127.0.0.1:1").unwrap(),
                 status: Box::new(Status::with_error_details(reason.code(), "no", details)),
             };
-            assert_eq!(error.help().as_deref(), Some(way_out(*reason)));
+            assert_eq!(error.help().as_deref(), way_out(*reason));
         }
     }
 }

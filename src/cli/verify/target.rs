@@ -208,7 +208,7 @@ fn fetch(named: &str) -> Result<Target, CliError> {
     let whole = crate::service::proto::ExportPackRequest::default();
     match export::receive(&url, whole, &path, file.file()) {
         Ok(_) => Ok(Target::Fetched { url, file }),
-        Err(error) if error.is_no_grpc() => match LogFiles::open(named) {
+        Err(error) if error.is_no_grpc() => match open_log(named) {
             Ok(files) => {
                 say(
                     "note",
@@ -216,8 +216,13 @@ fn fetch(named: &str) -> Result<Target, CliError> {
                 );
                 Ok(Target::Log(Box::new(files)))
             }
-            Err(_) => Err(error),
+            Err(_) if error.is_unreachable() => Err(error),
+            Err(no_log) => Err(no_log),
         },
+        // The whole of an empty ledger makes no pack; its checkpoint can still be checked.
+        Err(error) if error.is_beyond_the_end() => LogFiles::open(named)
+            .map(|files| Target::Log(Box::new(files)))
+            .map_err(|_| error),
         Err(error) => Err(error),
     }
 }

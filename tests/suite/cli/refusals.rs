@@ -80,7 +80,7 @@ fn a_refusal_of_the_server_is_told_once() {
         ),
         change(SOURCE, &"x".repeat(300)).is(3, &["INVALID_FIELD"]),
         home.deploy(&["--event-id", "run-1", "--artifact", &other])
-            .is(3, &["EVENT_ID_REUSED", "a new --event-id"]),
+            .is(3, &["EVENT_ID_REUSED", "`exhibit show"]),
         home.run(&["show", "9"])
             .is(3, &["BEYOND_THE_END", "exhibit checkpoint"]),
         home.run(&["list", "--start", "9"])
@@ -106,4 +106,59 @@ fn a_refusal_of_the_server_is_told_once() {
             );
         }
     }
+}
+
+#[test]
+fn an_empty_ledger_has_nothing_to_export_and_nothing_that_was_verified() {
+    let home = Home::new();
+    let pack = home.path("pack.zip");
+    home.run(&["export", "--out", &pack])
+        .is(3, &["the ledger has no entry to export yet"]);
+    home.run(&["verify", &home.server.url(), "--vkey", &home.vkey()])
+        .is(4, &["there is no entry"]);
+}
+
+#[test]
+fn a_server_that_can_not_use_its_policy_never_says_that_it_listens() {
+    let home = tempfile::tempdir().unwrap();
+    let ledger = init(home.path(), ORIGIN);
+    let policy = home.path().join("policy");
+    fs::write(&policy, "nonsense\n").unwrap();
+    let setting = format!("witness.policy={}", policy.display());
+    let mut command = exhibit();
+    command.args([
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--set",
+        &setting,
+        "--dir",
+    ]);
+    let done = Done::of(command.arg(&ledger).output().unwrap());
+    assert!(!done.stderr.contains("listening"), "{}", done.stderr);
+    done.is(3, &["line 1 of the policy", "nonsense"]);
+}
+
+#[test]
+fn a_web_server_that_is_no_log_is_told_from_a_ledger() {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            // What becomes of the connection is not of interest.
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(
+                b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+            );
+        }
+    });
+    let home = tempfile::tempdir().unwrap();
+    let ledger = init(home.path(), ORIGIN);
+    let vkey = format!("@{}/log.vkey", ledger.display());
+    let verified = exhibit().args(["verify", &url, "--vkey", &vkey]).output();
+    let done = Done::of(verified.unwrap());
+    assert!(!done.stderr.contains("event-id"), "{}", done.stderr);
+    done.is(3, &["there is no log to read at", "404", "help:"]);
 }

@@ -274,8 +274,14 @@ async fn an_export_without_any_entry_or_with_too_many_names_is_refused() {
     let mut client = server.client().await;
     let request = proto::ExportPackRequest::default();
     let empty = client.export_pack(request.clone()).await.unwrap_err();
-    assert_eq!(fields(&empty), ["end"]);
+    assert_eq!(refused(&empty), Reason::BeyondTheEnd);
     append(&mut client, event("ci:a", "1")).await.unwrap();
+    let nothing = proto::ExportPackRequest {
+        start: 1,
+        ..request.clone()
+    };
+    let status = client.export_pack(nothing).await.unwrap_err();
+    assert_eq!(fields(&status), ["end"]);
     let names = proto::ExportPackRequest {
         withhold_parts: vec!["comment".to_owned(); 65],
         ..request.clone()
