@@ -45,7 +45,7 @@ pub(super) struct Stamps {
     next: usize,
     roots: Option<TimestampRoots>,
     findings: Vec<Finding>,
-    /// Stamped checkpoints from before the trusted key was added.
+    /// Stamped checkpoints of this history from before the trusted key was added.
     before_key: u64,
 }
 
@@ -57,6 +57,8 @@ struct Stamped {
     /// Each with its place.
     answers: Vec<(String, Vec<u8>)>,
     proof: Option<Vec<u8>>,
+    /// It may be from before the trusted key was added, and has no signature of it.
+    before_key: bool,
     /// The last entry at hand that it covers, and when the ledger says that it was recorded.
     last: Option<(EntryIndex, UnixNanos)>,
 }
@@ -185,9 +187,10 @@ impl Stamps {
                 return;
             }
         };
-        if is_older_than(&signed, key) {
-            self.before_key = self.before_key.saturating_add(1);
-        } else if let Err(error) = signed.verify(key) {
+        let before_key = is_older_than(&signed, key);
+        if let Err(error) = signed.verify(key)
+            && !before_key
+        {
             let expected = format!("a checkpoint signed by {key}");
             self.find(FindingKind::CheckpointUntrusted, &place, expected, error);
             return;
@@ -201,6 +204,7 @@ impl Stamps {
             place,
             answers,
             proof,
+            before_key,
             last: None,
         });
     }
@@ -251,6 +255,9 @@ impl Stamps {
         for stamped in std::mem::take(&mut self.stamped) {
             if !self.is_of_this_history(&stamped, &root_at, signed) {
                 continue;
+            }
+            if stamped.before_key {
+                self.before_key = self.before_key.saturating_add(1);
             }
             for (place, answer) in &stamped.answers {
                 match self.judge(&stamped, answer) {
