@@ -11,7 +11,7 @@ use crate::{
     ledger::{
         checkpoint::{CheckpointError, SignedCheckpoint},
         finding::{Finding, FindingKind},
-        hash::{LeafHash, NodeHash},
+        hash::{LeafHash, NodeHash, RootHash},
         note::{NoteError, VerifierKey},
         position::{EntryIndex, TreeSize, UnixNanos, count},
         tree::{Frontier, consistency_holds},
@@ -27,6 +27,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Entries that are checked together.
 const CHUNK_ENTRIES: usize = 256;
+/// Entries after which the position is saved within a round, so that a round of millions is not begun anew.
+const STRETCH_ENTRIES: u64 = 4096;
 
 /// The trusted keys, at most one a name.
 #[derive(Debug)]
@@ -161,7 +163,7 @@ pub(super) fn round(url: &ServerUrl, keys: &Keys, state: &mut Pins) -> Result<Ou
     let pin = state.find(key.name()).cloned();
     outcome.origin = key.name().to_string();
     outcome.size = signed.checkpoint().size.value();
-    outcome.verified = pin.as_ref().map_or(0, |pin| pin.size().value());
+    outcome.verified = pin.as_ref().map_or(0, |pin| pin.verified().value());
     if let Err(error) = signed.verify(key) {
         let expected = format!("a signature by {key}");
         let finding = Finding::new(distrust(&error, pin.as_ref()), expected, error);
@@ -170,31 +172,19 @@ pub(super) fn round(url: &ServerUrl, keys: &Keys, state: &mut Pins) -> Result<Ou
     let mut visit = Visit {
         session: &mut session,
         signed: &signed,
+        key,
         pin: pin.as_ref(),
+        state,
         outcome,
     };
     let Some(start) = visit.continues()? else {
         return Ok(visit.outcome);
     };
-    let end = visit.entries(start, key)?;
-    let mut outcome = visit.outcome;
-    if let Some((tree, first_leaf)) = end.filter(|_| outcome.findings.total == 0) {
-        outcome.verified = outcome.size;
-        let new = Pin {
-            key: key.clone(),
-            checkpoint: (outcome.size > 0).then_some(signed),
-            first_leaf: pin.and_then(|pin| pin.first_leaf).or(first_leaf),
-            subtrees: tree.subtrees().to_vec(),
-        };
-        if !state.replace(new)? {
-            return Err(CliError::failed(format!(
-                "the position of {} was changed by another monitor",
-                outcome.origin
-            ))
-            .with_help("give each monitor its own --state"));
-        }
+    let end = visit.entries(start)?;
+    if let Some((tree, first_leaf)) = end.filter(|_| visit.outcome.findings.total == 0) {
+        visit.save(&tree, first_leaf)?;
     }
-    Ok(outcome)
+    Ok(visit.outcome)
 }
 
 /// What a checkpoint is that its key did not sign: of a ledger that was seen before, it is signed by another key.
@@ -215,7 +205,10 @@ fn distrust(error: &CheckpointError, pin: Option<&Pin>) -> FindingKind {
 struct Visit<'a> {
     session: &'a mut Session,
     signed: &'a SignedCheckpoint,
+    key: &'a VerifierKey,
+    /// The position that the round began from.
     pin: Option<&'a Pin>,
+    state: &'a mut Pins,
     outcome: Outcome,
 }
 
@@ -233,17 +226,40 @@ impl Visit<'_> {
             CliError::failed("the position that was saved can't be gone on from")
                 .with_help("name another file with --state; everything is then verified again")
         })?;
-        let (size, then) = (self.size(), tree.size());
+        let (size, then) = (self.size(), pin.size());
         if size < then {
-            let expected = format!("the {then} entries that were verified");
+            let expected = format!("the {then} entries that were there before");
             let found = format!("{size} entries");
             let at = size.next_index();
             let finding = Finding::at(FindingKind::RolledBack, at, expected, found);
             return self.astray(pin, finding);
         }
+        let accepted = pin.checkpoint.as_ref().map(|signed| signed.checkpoint());
+        let accepted = accepted.map(|checkpoint| (checkpoint.size, checkpoint.root));
+        // A round that was ended early has come to fewer entries than the checkpoint covers.
+        for old in accepted.into_iter().chain([(tree.size(), tree.root())]) {
+            if !self.begins_with(old)? {
+                let (then, root) = old;
+                let expected = format!("a proof that root {root} at size {then} is the beginning");
+                let signed = self.signed.checkpoint();
+                let found = format!("none that leads to root {} at size {size}", signed.root);
+                let finding = Finding::new(FindingKind::Forked, expected, found);
+                return self.astray(pin, finding);
+            }
+        }
+        Ok(Some(tree))
+    }
+
+    /// Whether the server proves that its checkpoint's tree begins with this one.
+    fn begins_with(&mut self, old: (TreeSize, RootHash)) -> Result<bool, CliError> {
+        let signed = self.signed.checkpoint();
+        let new = (signed.size, signed.root);
+        if old == new {
+            return Ok(true);
+        }
         let request = proto::GetConsistencyProofRequest {
-            old_size: then.value(),
-            new_size: size.value(),
+            old_size: old.0.value(),
+            new_size: new.0.value(),
         };
         let proof = self
             .session
@@ -255,17 +271,28 @@ impl Visit<'_> {
         let hashes: Option<Vec<NodeHash>> = hashes
             .map(|hash| hash.ok().map(NodeHash::from_bytes))
             .collect();
-        let (old, new) = ((then, tree.root()), (size, self.signed.checkpoint().root));
-        if hashes.is_some_and(|hashes| consistency_holds(old, new, &hashes)) {
-            return Ok(Some(tree));
+        Ok(hashes.is_some_and(|hashes| consistency_holds(old, new, &hashes)))
+    }
+
+    /// Saves how far entries are verified: all of the checkpoint's, or a beginning of them that was shown to be one.
+    fn save(&mut self, tree: &Frontier, first_leaf: Option<LeafHash>) -> Result<(), CliError> {
+        let (size, verified) = (self.size(), tree.size());
+        let new = Pin {
+            key: self.key.clone(),
+            checkpoint: (size != TreeSize::EMPTY).then(|| self.signed.clone()),
+            first_leaf: self.pin.and_then(|pin| pin.first_leaf).or(first_leaf),
+            verified: (verified < size).then_some(verified),
+            subtrees: tree.subtrees().to_vec(),
+        };
+        if !self.state.replace(new)? {
+            return Err(CliError::failed(format!(
+                "the position of {} was changed by another monitor",
+                self.outcome.origin
+            ))
+            .with_help("give each monitor its own --state"));
         }
-        let expected = format!(
-            "a proof that root {} at size {then} is the beginning",
-            old.1
-        );
-        let found = format!("none that leads to root {} at size {size}", new.1);
-        let finding = Finding::new(FindingKind::Forked, expected, found);
-        self.astray(pin, finding)
+        self.outcome.verified = verified.value();
+        Ok(())
     }
 
     /// History did not go on: a ledger that begins with another entry was begun anew.
@@ -291,7 +318,6 @@ impl Visit<'_> {
     fn entries(
         &mut self,
         mut tree: Frontier,
-        key: &VerifierKey,
     ) -> Result<Option<(Frontier, Option<LeafHash>)>, CliError> {
         let end = self.size().next_index();
         let from = tree.size().next_index();
@@ -300,9 +326,21 @@ impl Visit<'_> {
         }
         // The last one of the round before once more: the chain goes on from it.
         let first = EntryIndex::new(from.value().saturating_sub(1));
-        let mut check = Checking::start(first, from, key)?;
-        self.list(first..end, |received| check.take(received, &mut tree))?;
-        check.flush(&mut tree);
+        let mut check = Checking::start(first, from, self.key)?;
+        let mut stop = first;
+        while check.next == stop && stop < end {
+            stop = end.min(stop.plus(STRETCH_ENTRIES));
+            self.list(check.next..stop, |received| check.take(received, &mut tree))?;
+            check.flush(&mut tree);
+            let whole = check.next == stop && stop < end;
+            // Where something is wrong the position stays, and the round goes on to find all of it.
+            if whole
+                && !check.order.has_findings()
+                && self.begins_with((tree.size(), tree.root()))?
+            {
+                self.save(&tree, check.first_leaf)?;
+            }
+        }
         let expected = check.next;
         let (findings, counts) = check.order.finish();
         self.outcome.findings.join(findings);

@@ -185,6 +185,70 @@ fn a_monitor_that_is_killed_at_work_has_not_moved_its_position() {
     assert_ne!(position(&all), before);
 }
 
+/// Records events of some 1,400 bytes each, payload and entry together.
+fn record_many(url: &str, events: u64) {
+    use exhibit::service::{
+        proto,
+        rpc::client::{ClientOptions, connect},
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let mut client = connect(url, &ClientOptions::default()).await.unwrap();
+        let json = format!("{{\"filler\":\"{}\"}}", "x".repeat(1000));
+        let requests = (0..events).map(move |number| proto::AppendStreamRequest {
+            event: Some(proto::Event {
+                source: "https://ci.example.com/many".to_owned(),
+                event_id: number.to_string(),
+                evidence: Some(proto::event::Evidence::Custom(proto::Custom {
+                    r#type: "filler".to_owned(),
+                    json: json.clone().into(),
+                    ..Default::default()
+                })),
+                ..Default::default()
+            }),
+            ..Default::default()
+        });
+        let answers = client.append_stream(tokio_stream::iter(requests)).await;
+        let mut answers = answers.unwrap().into_inner();
+        while answers.message().await.unwrap().is_some() {}
+    });
+}
+
+#[test]
+fn a_first_round_that_is_killed_goes_on_from_what_it_has_verified() {
+    let all = Histories::begin();
+    let server = Server::start(&all.path("ledger"));
+    record_many(&server.url(), 6000);
+    // Beyond the first stretch of 4,096 entries, and not at the end.
+    let (url, is_held) = holding_up(&server.url(), 7_000_000);
+    let mut child = all
+        .command(&["monitor", &url, "--once", "--vkey", &all.vkey])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    is_held
+        .recv_timeout(crate::support::LONG)
+        .expect("entries are on their way");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let saved = position(&all).unwrap();
+    assert!(saved.contains("\"verified\": 4096"), "{saved}");
+    // What it stands on is demanded: a history that differs below is another one.
+    let state = all.path("state/exhibit/monitored.json");
+    let subtree = saved.find("\"subtrees\"").unwrap() + 30;
+    let mut forged = saved.clone().into_bytes();
+    forged[subtree] = if forged[subtree] == b'1' { b'2' } else { b'1' };
+    fs::write(&state, forged).unwrap();
+    once_at(&all, &server.url(), &[]).is(1, &["forked"]);
+    fs::write(&state, &saved).unwrap();
+    // 6,002 entries, less 4,096, and the last of these once more.
+    once_at(&all, &server.url(), &[]).is(0, &["VERIFIED", "6,002 entries, 1,907 new"]);
+    let saved = position(&all).unwrap();
+    assert!(!saved.contains("verified"), "{saved}");
+    once_at(&all, &server.url(), &[]).is(0, &["VERIFIED", "6,002 entries, 0 new"]);
+}
+
 #[test]
 fn it_goes_on_through_an_outage_and_serves_its_figures() {
     let all = Histories::begin();
