@@ -5,8 +5,10 @@
 //! for, and only if nothing was found, so a monitor that is killed at any moment does that work again; a finding stays
 //! until somebody has looked at it; an outage is a failure, never a finding.
 
+mod checking;
 mod figures;
 mod round;
+mod seen;
 mod serving;
 mod shown;
 
