@@ -12,6 +12,7 @@ use crate::{
         checkpoint::{CheckpointError, SignedCheckpoint},
         finding::{Finding, FindingKind},
         hash::{LeafHash, NodeHash},
+        keys::{KeyEntries, KeyHistory, Keyring},
         note::{NoteError, VerifierKey},
         position::{EntryIndex, TreeSize, UnixNanos, count},
         tree::{Frontier, consistency_holds},
@@ -162,7 +163,15 @@ pub(super) fn round(url: &ServerUrl, keys: &Keys, state: &mut Pins) -> Result<Ou
     outcome.origin = key.name().to_string();
     outcome.size = signed.checkpoint().size.value();
     outcome.verified = pin.as_ref().map_or(0, |pin| pin.size().value());
-    if let Err(error) = signed.verify(key) {
+    let history = match KeyHistory::parse(answer.key_history.as_bytes()) {
+        Ok(history) => history,
+        Err(error) => {
+            let kind = FindingKind::KeyHistoryInvalid;
+            return Ok(outcome.found(Finding::new(kind, "a history of the ledger's keys", error)));
+        }
+    };
+    let keys = Keyring::carried(key, &history);
+    if let Err(error) = keys.verify(&signed) {
         let expected = format!("a signature by {key}");
         let finding = Finding::new(distrust(&error, pin.as_ref()), expected, error);
         return Ok(outcome.found(finding));
@@ -172,6 +181,7 @@ pub(super) fn round(url: &ServerUrl, keys: &Keys, state: &mut Pins) -> Result<Ou
         signed: &signed,
         pin: pin.as_ref(),
         outcome,
+        history: &history,
     };
     let Some(start) = visit.continues()? else {
         return Ok(visit.outcome);
@@ -181,7 +191,7 @@ pub(super) fn round(url: &ServerUrl, keys: &Keys, state: &mut Pins) -> Result<Ou
     if let Some((tree, first_leaf)) = end.filter(|_| outcome.findings.total == 0) {
         outcome.verified = outcome.size;
         let new = Pin {
-            key: key.clone(),
+            key: keys.current().clone(),
             checkpoint: (outcome.size > 0).then_some(signed),
             first_leaf: pin.and_then(|pin| pin.first_leaf).or(first_leaf),
             subtrees: tree.subtrees().to_vec(),
@@ -207,6 +217,8 @@ fn distrust(error: &CheckpointError, pin: Option<&Pin>) -> FindingKind {
         CheckpointError::Note(NoteError::NotSignedBy(_) | NoteError::BadSignature(_)) => {
             FindingKind::CheckpointUntrusted
         }
+        CheckpointError::OutOfRange { .. } => FindingKind::KeyOutOfRange,
+        CheckpointError::KeyCompromised { .. } => FindingKind::KeyCompromised,
         _ => FindingKind::CheckpointMalformed,
     }
 }
@@ -217,6 +229,7 @@ struct Visit<'a> {
     signed: &'a SignedCheckpoint,
     pin: Option<&'a Pin>,
     outcome: Outcome,
+    history: &'a KeyHistory,
 }
 
 impl Visit<'_> {
@@ -300,12 +313,13 @@ impl Visit<'_> {
         }
         // The last one of the round before once more: the chain goes on from it.
         let first = EntryIndex::new(from.value().saturating_sub(1));
-        let mut check = Checking::start(first, from, key)?;
+        let mut check = Checking::start(first, from, key, self.history)?;
         self.list(first..end, |received| check.take(received, &mut tree))?;
         check.flush(&mut tree);
         let expected = check.next;
         let (findings, counts) = check.order.finish();
         self.outcome.findings.join(findings);
+        self.outcome.findings.extend(check.keys.finish());
         self.outcome.counts = counts;
         if expected < end {
             let kind = FindingKind::MissingEntries;
@@ -368,10 +382,17 @@ struct Checking {
     /// From where on leaves are new to the tree.
     from: EntryIndex,
     first_leaf: Option<LeafHash>,
+    /// The changes of the ledger's keys, and the entries that record them.
+    keys: KeyEntries,
 }
 
 impl Checking {
-    fn start(first: EntryIndex, from: EntryIndex, key: &VerifierKey) -> Result<Self, CliError> {
+    fn start(
+        first: EntryIndex,
+        from: EntryIndex,
+        key: &VerifierKey,
+        history: &KeyHistory,
+    ) -> Result<Self, CliError> {
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|error| {
             CliError::failed("the system has no random numbers").because(error.to_string())
@@ -383,6 +404,7 @@ impl Checking {
             next: first,
             from,
             first_leaf: None,
+            keys: KeyEntries::new(history),
         })
     }
 
@@ -422,6 +444,7 @@ impl Checking {
             }
         }
         self.next = self.next.plus(count(report.leaves.len()));
+        self.keys.observe(&report);
         self.order.absorb(report);
     }
 }

@@ -77,9 +77,36 @@ pub(in crate::cli) const fn advice(kind: FindingKind) -> &'static str {
             "ask the operator, by another way than this, whether the key was changed and why; if so, give the new one with \
              --vkey, and what was remembered of the history is still demanded"
         }
+        Kind::KeyHistoryInvalid
+        | Kind::KeyHistoryIncomplete
+        | Kind::KeyOutOfRange
+        | Kind::KeyCompromised => about_keys(kind),
         Kind::Recreated => {
             "this is another ledger under the old name: ask where the old one is; only if its end was announced, \
              `exhibit pins forget NAME`"
+        }
+    }
+}
+
+/// What to do about the keys that a ledger had before.
+const fn about_keys(kind: FindingKind) -> &'static str {
+    use FindingKind as Kind;
+    match kind {
+        Kind::KeyHistoryInvalid => {
+            "do not trust another key than your own by this history: ask for a fresh export, and ask the operator, by \
+             another way than this, which keys the ledger has had"
+        }
+        Kind::KeyHistoryIncomplete => {
+            "somebody left out a change of keys, or put one in: ask for a fresh export, and ask the operator, by another \
+             way than this, which keys the ledger has had"
+        }
+        Kind::KeyOutOfRange => {
+            "somebody signed with a key that was not to sign any more: keep this, tell the operator, and rely on what the \
+             ledger's present key signed"
+        }
+        _ => {
+            "get the ledger's present key from its operator, by another way than this, and verify with that; what only the \
+             compromised key signed, a thief may have made"
         }
     }
 }

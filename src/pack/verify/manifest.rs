@@ -15,8 +15,8 @@ use crate::{
     pack::{
         carried::{Judgement, judge},
         manifest::{
-            CHECKPOINT, EVENTS_CSV, EVENTS_JSONL, FileDigest, INDEX_HTML, MANIFEST, Manifest,
-            PackCounts, Period, README, VERIFIER_KEY,
+            CHECKPOINT, EVENTS_CSV, EVENTS_JSONL, FileDigest, INDEX_HTML, KEY_HISTORY, MANIFEST,
+            Manifest, PackCounts, Period, README, VERIFIER_KEY,
         },
         read::{FileError, PackFiles},
         report::{IndexRange, Report},
@@ -61,7 +61,9 @@ pub(super) fn compare_manifest(
             manifest.key
         ));
     } else {
-        differ("key", report.key.clone(), manifest.key.clone());
+        let own = report.current_key.as_ref();
+        let own = own.map_or_else(|| report.key.clone(), ToString::to_string);
+        differ("key", own, manifest.key.clone());
     }
     if let Some(signed) = found.signed {
         let checkpoint = signed.checkpoint();
@@ -146,6 +148,10 @@ fn compare_files(
                 "none".to_owned(),
             ));
         }
+    }
+    if found.files.length(KEY_HISTORY).is_some() && !manifest.files.contains_key(KEY_HISTORY) {
+        let (expected, none) = ("a digest in the manifest".to_owned(), "none".to_owned());
+        findings.push(mismatch(KEY_HISTORY, expected, none));
     }
     for (path, digest) in &manifest.files {
         let there = match path.as_str() {

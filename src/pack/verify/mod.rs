@@ -7,6 +7,7 @@ mod checkpoint;
 mod directory;
 mod duplicates;
 mod kept;
+mod keys;
 mod layout;
 mod listing;
 mod manifest;
@@ -31,6 +32,7 @@ use super::{
 use crate::ledger::{
     checkpoint::{Checkpoint, SignedCheckpoint},
     hash::LeafHash,
+    keys::Keyring,
     note::VerifierKey,
     receipt::Receipt,
     timestamp::TimestampRoots,
@@ -145,5 +147,5 @@ pub fn verify_data_directory(
 /// # Errors
 /// None as yet: whatever the bytes are, the report says what is wrong with them.
 pub fn verify_receipt(bytes: &[u8], key: &VerifierKey) -> Result<Report, VerifyError> {
-    Ok(receipt::verify(bytes, key))
+    Ok(receipt::verify(bytes, &Keyring::alone(key)))
 }

@@ -6,6 +6,7 @@ use super::{
     VerifyError, VerifyOptions,
     bundle::{self, CheckedBundle, Work, read},
     checkpoint::read_checkpoint,
+    keys::Keys,
     layout::Layout,
     manifest::compare_manifest,
     ordered::{Ordered, next_run},
@@ -80,7 +81,8 @@ pub(super) fn verify_files(
     let bare = files.is_bare_log();
     let subject = if bare { Subject::Log } else { Subject::Pack };
     let mut report = empty_report(subject, key);
-    let signed = read_checkpoint(files, key, &mut findings, &mut report)?;
+    let keys = Keys::of_files(files, key)?;
+    let signed = read_checkpoint(files, &keys.ring, &mut findings, &mut report)?;
     let checkpoint = signed.as_ref().map(SignedCheckpoint::checkpoint);
     let manifest = if bare {
         None
@@ -96,7 +98,7 @@ pub(super) fn verify_files(
     drop(paths);
     let bundles = layout.bundles();
     let proving = checkpoint.filter(|checkpoint| Some(checkpoint.size) == size);
-    let mut ordered = Ordered::start(files, &bundles, proving, key, options)?;
+    let mut ordered = Ordered::start(files, &bundles, proving, keys, options)?;
     if let Some(checkpoint) = checkpoint {
         ordered.kept.watch(checkpoint.size);
     }
@@ -269,6 +271,14 @@ fn finish(
         &mut findings,
         report,
     );
+    if let Some(keys) = ordered.keys.take() {
+        keys.conclude(
+            size,
+            |size| ordered.root_at(size).or_else(|| from_tiles(size)),
+            &mut findings,
+            report,
+        );
+    }
     let complete = ordered.jsonl.is_open() && ordered.csv.is_open();
     let (in_jsonl, lines, jsonl) = ordered.jsonl.finish(ordered.runs.jsonl.as_mut());
     let (in_csv, rows, csv) = ordered.csv.finish(ordered.runs.csv.as_mut());

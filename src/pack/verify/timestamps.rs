@@ -6,13 +6,14 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use super::{VerifyError, VerifyOptions};
+use super::{VerifyError, VerifyOptions, checkpoint::untrusted};
 use crate::{
     ledger::{
-        checkpoint::{Checkpoint, SignedCheckpoint},
+        checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint},
         finding::{Finding, FindingKind},
         hash::RootHash,
-        note::{NOTE_BYTES_MAX, VerifierKey},
+        keys::Keyring,
+        note::NOTE_BYTES_MAX,
         position::{EntryIndex, TreeSize, UnixNanos, count},
         timestamp::{
             TIMESTAMP_BYTES_MAX, Timestamp, TimestampError, TimestampRoots, VerifiedTimestamp,
@@ -74,7 +75,7 @@ impl Stamps {
     /// Those of a pack.
     pub(super) fn of_pack(
         files: &dyn PackFiles,
-        key: &VerifierKey,
+        keys: &Keyring,
         options: &VerifyOptions,
     ) -> Result<Self, VerifyError> {
         let mut stamps = Self::new(options);
@@ -106,7 +107,7 @@ impl Stamps {
                 Some(_) => stamps.read(files, &proof, PROOF_BYTES_MAX)?,
                 None => None,
             };
-            stamps.push(size, place, &note, answers, proof, key);
+            stamps.push(size, place, &note, answers, proof, keys);
         }
         Ok(stamps)
     }
@@ -114,7 +115,7 @@ impl Stamps {
     /// Those of a data directory.
     pub(super) fn of_directory(
         path: &Path,
-        key: &VerifierKey,
+        keys: &Keyring,
         options: &VerifyOptions,
     ) -> Result<Self, VerifyError> {
         let mut stamps = Self::new(options);
@@ -130,7 +131,7 @@ impl Stamps {
                 |(number, answer)| (TimestampPath::Answer(size, number).to_string(), answer);
             let answers = kept.answers.into_iter().map(named).collect();
             let note = kept.checkpoint.note().to_string().into_bytes();
-            stamps.push(size, place, &note, answers, None, key);
+            stamps.push(size, place, &note, answers, None, keys);
         }
         Ok(stamps)
     }
@@ -163,7 +164,7 @@ impl Stamps {
         note: &[u8],
         answers: Vec<(String, Vec<u8>)>,
         proof: Option<Vec<u8>>,
-        key: &VerifierKey,
+        keys: &Keyring,
     ) {
         let signed = match SignedCheckpoint::parse(note) {
             Ok(signed) if signed.checkpoint().size == size => signed,
@@ -179,10 +180,10 @@ impl Stamps {
                 return;
             }
         };
-        if let Err(error) = signed.verify(key) {
-            let expected = format!("a checkpoint signed by {key}");
-            self.find(FindingKind::CheckpointUntrusted, &place, expected, error);
-            return;
+        match keys.verify(&signed) {
+            // It must be of the tree that a good key signed in any case, which is looked at later.
+            Ok(()) | Err(CheckpointError::KeyCompromised { .. }) => {}
+            Err(error) => return self.findings.push(untrusted(keys, &error).in_place(&place)),
         }
         if answers.is_empty() {
             return;

@@ -147,7 +147,7 @@ impl Cosigning {
             return Err(CosigningError::OutOfReach(path));
         }
         let logs = policy.logs();
-        if !logs.is_empty() && logs.iter().all(|log| log.key != *ledger.verifier()) {
+        if !logs.is_empty() && !logs.iter().any(|log| ledger.signs_with(&log.key)) {
             let key = ledger.verifier().to_string();
             return Err(CosigningError::OtherLog { path, key });
         }
@@ -369,9 +369,9 @@ impl Cosigning {
     fn last_witnessed(&self) -> Option<SignedCheckpoint> {
         let path = self.directory.join(WITNESSED_FILE);
         let bytes = read_file(&FsDisk, &path, NOTE_BYTES_MAX).ok().flatten()?;
-        let usable = SignedCheckpoint::open(&bytes, self.ledger.verifier())
-            .ok()
-            .filter(|last| self.continues(last));
+        let keys = self.ledger.keys();
+        let usable = keys.open(&bytes).ok();
+        let usable = usable.filter(|last| self.continues(last));
         if usable.is_none() {
             tracing::error!(path = %path.display(), "the witnessed checkpoint is not of this ledger's history; it is not used");
         }

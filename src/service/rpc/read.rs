@@ -70,6 +70,7 @@ pub(super) async fn get_receipt(
 pub(super) fn get_checkpoint(ledger: &Ledger) -> Result<proto::GetCheckpointResponse, Status> {
     Ok(proto::GetCheckpointResponse {
         checkpoint: published(ledger)?.note().to_string(),
+        key_history: ledger.key_history().to_string(),
     })
 }
 

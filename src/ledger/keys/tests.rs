@@ -1,0 +1,1 @@
+//! Histories of keys, made and forged.
