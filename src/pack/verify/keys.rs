@@ -190,13 +190,13 @@ impl Keys {
         }));
         if !unrooted.is_empty() {
             report.not_checked.push(format!(
-                "the tree that statements {} about keys were made over: what would prove it is not here",
+                "that statements {} about keys were made over this tree: what would prove it is not here",
                 unrooted.join(", ")
             ));
         }
         if !unseen.is_empty() {
             report.not_checked.push(format!(
-                "the entries that record statements {} about keys: they are not here",
+                "the entries that record statements {} about keys: they were not looked at",
                 unseen.join(", ")
             ));
         }

@@ -60,7 +60,7 @@ pub(super) fn compare_manifest(
             "the key that the pack names as the ledger's own, {}: it signed this checkpoint beside the trusted key, and nobody vouched for it here",
             manifest.key
         ));
-    } else {
+    } else if !is_beyond_trust(manifest, report) {
         let own = report.current_key.as_ref();
         let own = own.map_or_else(|| report.key.clone(), ToString::to_string);
         differ("key", own, manifest.key.clone());
@@ -111,6 +111,12 @@ fn names_other_key(manifest: &Manifest, found: &Found<'_>) -> bool {
                     .signed
                     .is_some_and(|signed| signed.verify(&own).is_ok())
         })
+}
+
+/// Whether the manifest names a key of the history that trust does not reach, which is a finding of its own.
+fn is_beyond_trust(manifest: &Manifest, report: &Report) -> bool {
+    let mut keys = report.keys.iter().filter(|key| key.key == manifest.key);
+    keys.any(|key| !key.trusted) && report.keys.iter().any(|key| key.trusted)
 }
 
 /// The range that was asked for, with the bundles on its edges whole.

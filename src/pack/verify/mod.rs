@@ -142,6 +142,19 @@ pub fn verify_data_directory(
     directory::verify(path, key, options, progress)
 }
 
+/// Verifies one receipt with a key of its ledger and what that leads to by the history of keys in a data directory.
+///
+/// # Errors
+/// When the history can't be read.
+pub fn verify_receipt_of(
+    bytes: &[u8],
+    key: &VerifierKey,
+    directory: &Path,
+) -> Result<Report, VerifyError> {
+    let keys = keys::Keys::of_directory(directory, key)?;
+    Ok(receipt::verify(bytes, &keys.ring))
+}
+
 /// Verifies one receipt. A receipt that proves nothing gives a report that says so.
 ///
 /// # Errors
