@@ -5,6 +5,7 @@ mod keys;
 mod monitoring;
 mod recording;
 mod remembering;
+mod rotation;
 mod verifying;
 
 use std::{
