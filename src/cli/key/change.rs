@@ -199,7 +199,7 @@ impl About {
             (Wanted::Compromise(id, from), _) => compromised(directory, id, *from, now.size)?,
             (Wanted::Rotate, new) => KeyChange::Rotated {
                 old: own.verifier().clone(),
-                new: new.as_ref().unwrap_or(&own).verifier().clone(),
+                new: Box::new(new.as_ref().unwrap_or(&own).verifier().clone()),
             },
         };
         let statement = Statement {

@@ -94,28 +94,27 @@ struct Shown {
 /// A statement, as JSON has it.
 pub(super) fn statement_json(statement: &Statement) -> Value {
     let change = &statement.change;
-    let mut value = json!({
+    let (successor, stands) = match change {
+        KeyChange::Rotated { new, .. } => (Some(new), None),
+        KeyChange::Retired { .. } => (None, None),
+        KeyChange::Compromised { from, .. } => (None, Some(from.value())),
+    };
+    json!({
         "origin": statement.origin.as_str(),
         "number": statement.number,
         "what": change.word(),
         "key": change.key().to_string(),
         "key_id": change.key().id().to_string(),
+        "successor": successor.map(|key| key.to_string()),
+        "successor_id": successor.map(|key| key.id().to_string()),
+        "stands_up_to": stands,
         "tree_size": statement.size.value(),
         "root": statement.root.to_string(),
         "entry": statement.entry().value(),
         "time": statement.time.to_rfc3339(),
         "reason": statement.reason,
         "digest": statement.digest().to_string(),
-    });
-    match change {
-        KeyChange::Rotated { new, .. } => {
-            value["successor"] = new.to_string().into();
-            value["successor_id"] = new.id().to_string().into();
-        }
-        KeyChange::Retired { .. } => {}
-        KeyChange::Compromised { from, .. } => value["stands_up_to"] = from.value().into(),
-    }
-    value
+    })
 }
 
 impl Shown {

@@ -11,8 +11,8 @@ pub(in crate::cli) const fn advice(kind: FindingKind) -> &'static str {
              checkpoint you kept"
         }
         Kind::CheckpointUntrusted => {
-            "make sure of the key by another way than this pack; if it is right, somebody else signed this, or the ledger \
-             under another of its keys: a pack of today leads from each of them to the others (--against PACK for a receipt)"
+            "make sure of the key by another way than this pack; if it is right, somebody else signed this, or the ledger with \
+             another of its keys: verify a pack of today, or a receipt with --against PACK"
         }
         Kind::CosignatureInvalid => {
             "ask the witness itself for the checkpoint it cosigned, and find out who put this line there"

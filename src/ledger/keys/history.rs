@@ -163,7 +163,7 @@ impl KeyHistory {
                 if self.keys.iter().any(|known| known.key.is_same_key(new)) {
                     return Err("its new key is one that the ledger has had");
                 }
-                Ok(vec![old.clone(), new.clone()])
+                Ok(vec![old.clone(), new.as_ref().clone()])
             }
             KeyChange::Retired { key } => match self.find(key.id()) {
                 Some(span) if span.key == *key && *key != own.key && span.until.is_none() => {
@@ -185,7 +185,7 @@ impl KeyHistory {
     fn apply(&mut self, statement: Statement) {
         let size = statement.size;
         match statement.change {
-            KeyChange::Rotated { new, .. } => self.keys.push(KeySpan::from(new, size)),
+            KeyChange::Rotated { new, .. } => self.keys.push(KeySpan::from(*new, size)),
             KeyChange::Retired { key } => {
                 for span in self.keys.iter_mut().filter(|span| span.key == key) {
                     span.until = Some(size);

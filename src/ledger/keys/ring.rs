@@ -79,7 +79,7 @@ impl Keyring {
             .filter_map(|signed| match &signed.statement().change {
                 KeyChange::Rotated { old, new } => Some(Step {
                     by: old.clone(),
-                    to: new.clone(),
+                    to: new.as_ref().clone(),
                     statement: signed.statement().number,
                     size: signed.statement().size,
                     root: signed.statement().root,

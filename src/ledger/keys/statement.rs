@@ -25,7 +25,7 @@ pub enum KeyChange {
         /// The key so far.
         old: VerifierKey,
         /// Its successor.
-        new: VerifierKey,
+        new: Box<VerifierKey>,
     },
     /// A key that has a successor signs no more.
     Retired {
@@ -197,7 +197,7 @@ impl Statement {
             ));
         }
         let successor = match &self.change {
-            KeyChange::Rotated { new, .. } => Some(new),
+            KeyChange::Rotated { new, .. } => Some(new.as_ref()),
             KeyChange::Retired { .. } | KeyChange::Compromised { .. } => None,
         };
         for key in [Some(self.change.key()), successor].into_iter().flatten() {
@@ -274,7 +274,7 @@ impl<'a> Lines<'a> {
         Ok(match word {
             "rotated" => KeyChange::Rotated {
                 old: key.parse()?,
-                new: self.after("to ")?.parse()?,
+                new: Box::new(self.after("to ")?.parse()?),
             },
             "retired" => KeyChange::Retired { key: key.parse()? },
             "compromised" => KeyChange::Compromised {

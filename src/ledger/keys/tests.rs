@@ -1,4 +1,5 @@
 //! Histories of keys, made and forged.
+#![allow(clippy::arithmetic_side_effects)]
 
 use super::*;
 use crate::ledger::{
@@ -41,7 +42,7 @@ fn next(history: &KeyHistory, size: u64, change: KeyChange) -> Statement {
 fn rotation(old: u8, new: u8) -> KeyChange {
     KeyChange::Rotated {
         old: verifier(old),
-        new: verifier(new),
+        new: Box::new(verifier(new)),
     }
 }
 
@@ -204,7 +205,7 @@ fn keys_of_others_are_not_spoken_of() {
     let other = SigningKey::from_seed("other.example".parse().unwrap(), &[2; 32]);
     let change = KeyChange::Rotated {
         old: verifier(1),
-        new: other.verifier().clone(),
+        new: Box::new(other.verifier().clone()),
     };
     let refused = next(&KeyHistory::default(), 10, change).sign(&[&key(1), &other]);
     assert!(

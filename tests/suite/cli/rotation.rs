@@ -381,7 +381,7 @@ fn a_forged_history_is_found_whoever_signed_it() {
     let to_thief = |statement: &mut Statement| {
         statement.change = KeyChange::Rotated {
             old: old_key.verifier().clone(),
-            new: thief.verifier().clone(),
+            new: Box::new(thief.verifier().clone()),
         };
     };
     let moved = |size: u64| move |statement: &mut Statement| statement.size = TreeSize::new(size);
