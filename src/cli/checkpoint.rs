@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::{
     args,
     connect::{ServerArgs, Session},
-    error::CliError,
+    error::{CliError, say},
     exit::Exit,
     output::{Output, Render},
     text::safe_lines,
@@ -17,7 +17,7 @@ use crate::{
         note::VerifierKey,
         receipt::Receipt,
     },
-    service::proto::GetCheckpointRequest,
+    service::proto::{GetCheckpointRequest, Witnessing},
 };
 
 /// Get the ledger's latest checkpoint: its size and root, signed
@@ -49,6 +49,17 @@ impl CheckpointCommand {
             Keyring::carried(key, &history)
                 .open(answer.checkpoint.as_bytes())
                 .map_err(|source| untrusted(Box::new(source)))?;
+        }
+        match answer.witnessing() {
+            Witnessing::Lacking => say(
+                "note",
+                "the server publishes this without the cosignatures that its witness policy asks for",
+            ),
+            Witnessing::Held => say(
+                "note",
+                "the server holds later checkpoints back until its witness policy is met",
+            ),
+            Witnessing::Unspecified | Witnessing::Met => {}
         }
         output.print(&Note::checkpoint(answer.checkpoint))?;
         Ok(Exit::Done)

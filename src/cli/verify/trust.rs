@@ -211,10 +211,13 @@ impl Trust {
         }
         let known_leaf = known.and_then(|pin| pin.first_leaf);
         let now = self.rotated_to(report).unwrap_or(&self.key);
+        // A checkpoint of before the trusted key can't be remembered under it.
+        signed.verify(now).ok()?;
         Some(Pin {
             key: now.clone(),
             checkpoint: (size.value() > 0).then_some(signed),
             first_leaf: known_leaf.or(report.first_leaf),
+            verified: None,
             subtrees: Vec::new(),
         })
     }

@@ -91,6 +91,11 @@ impl KeyEntries {
         self.seen.contains(&statement.number)
     }
 
+    /// Whether they differ somewhere so far.
+    pub fn has_findings(&self) -> bool {
+        !self.findings.is_empty()
+    }
+
     /// Where they differ.
     pub fn finish(self) -> Vec<Finding> {
         self.findings

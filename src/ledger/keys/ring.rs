@@ -192,6 +192,13 @@ impl Keyring {
         }
     }
 
+    /// The newest trusted key that a verified checkpoint is signed by.
+    pub fn signer_of(&self, signed: &SignedCheckpoint) -> &VerifierKey {
+        let named = |span: &&KeySpan| signed.note().names(&span.key);
+        let newest = self.spans.iter().rev().find(named);
+        newest.map_or(&self.trusted, |span| &span.key)
+    }
+
     /// Whether the given key is one that a ledger signs with by itself.
     pub fn is_own(&self) -> bool {
         self.trusted.key_type() == KeyType::Ed25519
