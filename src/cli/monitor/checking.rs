@@ -3,6 +3,7 @@
 use super::seen::Seen;
 use crate::{
     ledger::{
+        finding::{Finding, FindingKind},
         hash::LeafHash,
         keys::{KeyEntries, KeyHistory},
         note::VerifierKey,
@@ -10,11 +11,19 @@ use crate::{
         tree::Frontier,
         verify::{Chunk, LedgerCheck, check_chunk},
     },
-    service::convert::ReceivedEntry,
+    service::{convert::ReceivedEntry, proto::GetCheckpointResponse},
 };
 
 /// Entries that are checked together.
 const CHUNK_ENTRIES: usize = 256;
+
+/// The history of the ledger's keys that a server gave, or that it is none.
+pub(super) fn history_of(answer: &GetCheckpointResponse) -> Result<KeyHistory, Finding> {
+    KeyHistory::parse(answer.key_history.as_bytes()).map_err(|error| {
+        let kind = FindingKind::KeyHistoryInvalid;
+        Finding::new(kind, "a history of the ledger's keys", error)
+    })
+}
 
 /// Entries under verification.
 pub(super) struct Checking {

@@ -8,7 +8,7 @@ use super::{
         error::CliError,
         pins::{Pin, Pins},
     },
-    checking::Checking,
+    checking::{Checking, history_of},
     seen::Seen,
 };
 use crate::{
@@ -160,19 +160,15 @@ pub(super) fn round(url: &ServerUrl, keys: &Keys, state: &mut Pins) -> Result<Ou
             return Ok(outcome.found(Finding::new(kind, "a signed checkpoint", error)));
         }
     };
-    let Some(key) = keys.of(&signed) else {
-        return Err(CliError::failed("there is no key to verify with"));
-    };
+    let none = || CliError::failed("there is no key to verify with");
+    let key = keys.of(&signed).ok_or_else(none)?;
     let pin = state.find(key.name()).cloned();
     outcome.origin = key.name().to_string();
     outcome.size = signed.checkpoint().size.value();
     outcome.verified = pin.as_ref().map_or(0, |pin| pin.verified().value());
-    let history = match KeyHistory::parse(answer.key_history.as_bytes()) {
+    let history = match history_of(&answer) {
         Ok(history) => history,
-        Err(error) => {
-            let kind = FindingKind::KeyHistoryInvalid;
-            return Ok(outcome.found(Finding::new(kind, "a history of the ledger's keys", error)));
-        }
+        Err(finding) => return Ok(outcome.found(finding)),
     };
     let keys = Keyring::carried(key, &history);
     if let Err(error) = keys.verify(&signed) {

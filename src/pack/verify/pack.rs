@@ -231,12 +231,7 @@ fn finish(
     said: Said<'_>,
     report: &mut Report,
 ) -> Result<(), VerifyError> {
-    let Said {
-        signed,
-        manifest,
-        container,
-        page,
-    } = said;
+    let (signed, manifest) = (said.signed, said.manifest);
     let range = IndexRange {
         start: EntryIndex::new(bundles.start.saturating_mul(TILE_WIDTH)),
         end: ordered.check.expected(),
@@ -250,11 +245,8 @@ fn finish(
         signed.checkpoint().size
     });
     let tree = ordered.signed.as_ref();
-    let from_tiles = |size: TreeSize| -> Option<RootHash> {
-        Frontier::read(tree?, size)
-            .ok()
-            .map(|frontier| frontier.root())
-    };
+    let from_tiles =
+        |size: TreeSize| -> Option<RootHash> { Some(Frontier::read(tree?, size).ok()?.root()) };
     let mut findings = std::mem::take(&mut ordered.findings);
     ordered.kept.compare(
         size,
@@ -272,12 +264,8 @@ fn finish(
         report,
     );
     if let Some(keys) = ordered.keys.take() {
-        keys.conclude(
-            size,
-            |size| ordered.root_at(size).or_else(|| from_tiles(size)),
-            &mut findings,
-            report,
-        );
+        let root_at = |size| ordered.root_at(size).or_else(|| from_tiles(size));
+        keys.conclude(size, root_at, &mut findings, report);
     }
     let complete = ordered.jsonl.is_open() && ordered.csv.is_open();
     let (in_jsonl, lines, jsonl) = ordered.jsonl.finish(ordered.runs.jsonl.as_mut());
@@ -292,21 +280,21 @@ fn finish(
         let found = super::manifest::Found {
             files,
             signed,
-            container,
+            container: said.container,
             report,
             recorded: ordered.recorded,
             jsonl,
             csv,
-            page: page.digest,
+            page: said.page.digest,
             whole: findings.total == 0,
         };
         let mut unknown = Vec::new();
         findings.extend(compare_manifest(manifest, found, &mut unknown)?);
         report.not_checked.extend(unknown);
     }
-    findings.extend(page.finding);
-    report.checked.extend(page.checked);
-    report.not_checked.extend(page.not_checked);
+    findings.extend(said.page.finding);
+    report.checked.extend(said.page.checked);
+    report.not_checked.extend(said.page.not_checked);
     findings.sort();
     report.findings = findings;
     pack_remarks(manifest, report);

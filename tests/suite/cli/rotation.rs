@@ -1,16 +1,9 @@
-//! The ledger's own key over the years: rotated, retired, given up, interrupted, forged.
+//! The ledger's own key over the years: rotated, retired, given up, interrupted.
 
-use std::{fs, path::Path};
+use std::fs;
 
 use exhibit::{
-    ledger::{
-        checkpoint::SignedCheckpoint,
-        keys::{KeyChange, KeyHistory, Statement},
-        note::{SigningKey, VerifierKey},
-        position::TreeSize,
-        receipt::Receipt,
-    },
-    pack::manifest::{FileDigest, Manifest},
+    ledger::note::{SigningKey, VerifierKey},
     store::directory::DataDirectory,
 };
 use serde_json::Value;
@@ -19,21 +12,21 @@ use super::{Done, histories::Histories, histories::record_at};
 use crate::process::Server;
 
 /// A ledger whose key was rotated at size 2, and its helpers.
-struct Ledger(Histories);
+pub(super) struct Ledger(pub(super) Histories);
 
 impl Ledger {
-    fn begin() -> Self {
+    pub(super) fn begin() -> Self {
         Self(Histories::begin())
     }
 
     /// Changes the key of the ledger.
-    fn key(&self, command: &str, more: &[&str]) -> Done {
+    pub(super) fn key(&self, command: &str, more: &[&str]) -> Done {
         let ledger = self.0.text("ledger");
         let first = ["key", command, &ledger, "--reason", "as planned"];
         self.0.run(&[&first[..], more].concat())
     }
 
-    fn rotate(&self) -> String {
+    pub(super) fn rotate(&self) -> String {
         self.key("rotate", &["--by", "Ada"]).is(0, &["rotated"]);
         self.vkey()
     }
@@ -44,7 +37,7 @@ impl Ledger {
         text.trim().to_owned()
     }
 
-    fn old(&self) -> &str {
+    pub(super) fn old(&self) -> &str {
         &self.0.vkey
     }
 
@@ -54,7 +47,7 @@ impl Ledger {
     }
 
     /// Records an event, and keeps its receipt.
-    fn receipt(&self, id: &str) -> String {
+    pub(super) fn receipt(&self, id: &str) -> String {
         let server = Server::start(&self.0.path("ledger"));
         record_at(&server.url(), &[id]);
         let file = self.0.text(&format!("{id}.tlog-proof"));
@@ -80,7 +73,7 @@ impl Ledger {
         file
     }
 
-    fn export(&self, name: &str) -> String {
+    pub(super) fn export(&self, name: &str) -> String {
         let (pack, ledger) = (self.0.text(name), self.0.text("ledger"));
         self.0
             .run(&["export", "--dir", &ledger, "--out", &pack])
@@ -89,12 +82,12 @@ impl Ledger {
     }
 
     /// Verifies, with nothing remembered.
-    fn verify(&self, target: &str, vkey: &str, more: &[&str]) -> Done {
+    pub(super) fn verify(&self, target: &str, vkey: &str, more: &[&str]) -> Done {
         let first = ["verify", target, "--vkey", vkey, "--no-pins"];
         self.0.run(&[&first[..], more].concat())
     }
 
-    fn secret(&self, vkey: &str) -> SigningKey {
+    pub(super) fn secret(&self, vkey: &str) -> SigningKey {
         let directory = DataDirectory::open(&self.0.path("ledger")).unwrap();
         directory.secret_of(&vkey.parse().unwrap()).unwrap()
     }
@@ -301,149 +294,6 @@ fn what_a_compromised_key_signed_stands_as_far_as_a_good_key_vouches_for_it() {
     let done = ledger.verify(&forged, &new, &["--against", &pack]);
     let done = done.is(1, &["key_compromised", "does not vouch for it"]);
     assert!(!done.stdout.contains("forked"), "{}", done.stdout);
-}
-
-#[test]
-fn a_retired_key_that_signs_again_is_found() {
-    let ledger = Ledger::begin();
-    let stolen = ledger.secret(ledger.old());
-    let new = ledger.rotate();
-    ledger.key("retire", &[]).is(0, &[]);
-    let receipt = ledger.receipt("after");
-    let pack = ledger.export("pack.zip");
-    let real = Receipt::parse(&fs::read(&receipt).unwrap()).unwrap();
-    let forged = Receipt {
-        checkpoint: real.checkpoint.checkpoint().clone().sign(&stolen),
-        ..real
-    };
-    fs::write(&receipt, forged.to_string()).unwrap();
-    for vkey in [ledger.old(), &new] {
-        ledger
-            .verify(&receipt, vkey, &["--against", &pack])
-            .is(1, &["key_out_of_range", "0 to 3"]);
-    }
-    let published = ledger.0.path("ledger/checkpoint");
-    let signed = SignedCheckpoint::parse(&fs::read(&published).unwrap()).unwrap();
-    let signed = signed.checkpoint().clone().sign(&stolen);
-    fs::write(&published, signed.note().to_string()).unwrap();
-    ledger
-        .verify(&ledger.0.text("ledger"), &new, &[])
-        .is(1, &["key_out_of_range in checkpoint"]);
-}
-
-/// Replaces the history in an unpacked pack, digest included, as whoever passes a pack on can.
-fn put_history(folder: &Path, history: Option<&str>) {
-    let file = folder.join("manifest.json");
-    let mut manifest = Manifest::from_bytes(&fs::read(&file).unwrap()).unwrap();
-    let path = folder.join("keys/history");
-    match history {
-        Some(text) => {
-            let digest = FileDigest {
-                bytes: u64::try_from(text.len()).unwrap(),
-                blake3: exhibit::ledger::hash::FileHash::of(text.as_bytes()),
-            };
-            manifest.files.insert("keys/history".to_owned(), digest);
-            fs::write(&path, text).unwrap();
-        }
-        None => {
-            manifest.files.remove("keys/history");
-            fs::remove_file(&path).unwrap();
-        }
-    }
-    fs::write(&file, manifest.to_bytes()).unwrap();
-}
-
-#[test]
-fn a_forged_history_is_found_whoever_signed_it() {
-    let ledger = Ledger::begin();
-    let new = ledger.rotate();
-    ledger.key("retire", &[]).is(0, &[]);
-    ledger.0.record("ledger", &["after"]);
-    let pack = ledger.export("pack.zip");
-    let folder = ledger.0.path("unpacked");
-    let mut zip = zip::ZipArchive::new(fs::File::open(&pack).unwrap()).unwrap();
-    zip.extract(&folder).unwrap();
-    let folder_text = ledger.0.text("unpacked");
-    ledger.verify(&folder_text, &new, &[]).is(0, &[]);
-    let history = fs::read_to_string(folder.join("keys/history")).unwrap();
-    let whole = KeyHistory::parse(history.as_bytes()).unwrap();
-    let [rotation, _] = whole.statements() else {
-        panic!("{whole:?}")
-    };
-    let (old_key, new_key) = (ledger.secret(ledger.old()), ledger.secret(&new));
-    let thief = SigningKey::from_seed(rotation.statement().origin.clone(), &[66; 32]);
-    let first = |change: &dyn Fn(&mut Statement), keys: &[&SigningKey]| {
-        let mut statement = rotation.statement().clone();
-        change(&mut statement);
-        let signed = statement.sign(keys).unwrap();
-        signed.note().to_string()
-    };
-    let to_thief = |statement: &mut Statement| {
-        statement.change = KeyChange::Rotated {
-            old: old_key.verifier().clone(),
-            new: Box::new(thief.verifier().clone()),
-        };
-    };
-    let moved = |size: u64| move |statement: &mut Statement| statement.size = TreeSize::new(size);
-    let same = |_: &mut Statement| {};
-    let alone = rotation.note().to_string();
-    for (what, text, by_old, by_new) in [
-        (
-            "all left out",
-            None,
-            "key_history_incomplete at entry 2",
-            "key_history_incomplete at entry 2",
-        ),
-        (
-            "the retirement left out",
-            Some(alone),
-            "key_history_incomplete at entry 3",
-            "key_history_incomplete at entry 3",
-        ),
-        (
-            "signed by the old key alone",
-            Some(first(&same, &[&old_key])),
-            "key_history_invalid",
-            "key_history_invalid",
-        ),
-        (
-            "signed by the wrong key",
-            Some(first(&same, &[&old_key, &thief])),
-            "key_history_invalid",
-            "key_history_invalid",
-        ),
-        (
-            "the range altered by who has both keys",
-            Some(first(&moved(1), &[&old_key, &new_key])),
-            "key_history_incomplete at entry 1",
-            "key_history_incomplete at entry 1",
-        ),
-        (
-            "the thief's rotation",
-            Some(first(&to_thief, &[&old_key, &thief])),
-            "key_history_incomplete at entry 2",
-            "key_history_invalid",
-        ),
-        (
-            "a number altered",
-            Some(history.replacen("size 2\n", "size 1\n", 1)),
-            "key_history_invalid",
-            "key_history_invalid",
-        ),
-    ] {
-        put_history(&folder, text.as_deref());
-        for (vkey, kind) in [(ledger.old(), by_old), (new.as_str(), by_new)] {
-            let done = ledger.verify(&folder_text, vkey, &[]);
-            assert!(
-                done.code == 1 && done.stdout.contains(kind),
-                "{what}: {}",
-                done.stdout
-            );
-        }
-        if text.is_none() {
-            fs::write(folder.join("keys/history"), "").unwrap();
-        }
-    }
 }
 
 #[test]
