@@ -335,3 +335,9 @@ fn every_changed_bit_of_a_history_is_refused() {
         );
     }
 }
+
+#[test]
+fn a_history_is_the_one_that_another_program_made() {
+    let made = include_str!("../../../tests/vectors/key-history.txt");
+    assert_eq!(history().to_string(), made);
+}
