@@ -13,6 +13,7 @@ use super::{
 use crate::{
     ledger::{
         checkpoint::{Checkpoint, SignedCheckpoint},
+        keys::{KeyHistory, Keyring},
         note::VerifierKey,
         receipt::Receipt,
     },
@@ -38,13 +39,16 @@ impl CheckpointCommand {
         let answer =
             session.call(async |client| client.get_checkpoint(GetCheckpointRequest {}).await)?;
         if let Some(key) = &self.vkey {
-            SignedCheckpoint::open(answer.checkpoint.as_bytes(), key).map_err(|source| {
-                CliError::Untrusted {
-                    what: "the checkpoint is not to be trusted".to_owned(),
-                    source: Box::new(source),
-                    help: "is this the right --server and the right --vkey?",
-                }
-            })?;
+            let untrusted = |source| CliError::Untrusted {
+                what: "the checkpoint is not to be trusted".to_owned(),
+                source,
+                help: "is this the right --server and the right --vkey?",
+            };
+            let history = KeyHistory::parse(answer.key_history.as_bytes())
+                .map_err(|source| untrusted(Box::new(source)))?;
+            Keyring::carried(key, &history)
+                .open(answer.checkpoint.as_bytes())
+                .map_err(|source| untrusted(Box::new(source)))?;
         }
         match answer.witnessing() {
             Witnessing::Lacking => say(

@@ -10,6 +10,13 @@ use zeroize::Zeroizing;
 
 #[cfg(feature = "server")]
 mod add;
+#[cfg(feature = "server")]
+mod change;
+#[cfg(feature = "server")]
+mod changed;
+mod history;
+#[cfg(feature = "server")]
+mod posting;
 
 use super::{
     args,
@@ -23,7 +30,7 @@ use crate::{
     store::directory::refuse_other_layout,
 };
 
-/// Make a signing key, or show the verifier key of one (offline)
+/// Make, show, rotate and retire signing keys (offline)
 #[derive(Debug, clap::Args)]
 pub(super) struct Key {
     #[command(subcommand)]
@@ -45,6 +52,13 @@ enum KeyCommand {
     },
     #[cfg(feature = "server")]
     Add(add::Add),
+    #[cfg(feature = "server")]
+    Rotate(change::Rotate),
+    #[cfg(feature = "server")]
+    Retire(change::Retire),
+    #[cfg(feature = "server")]
+    Compromised(change::Compromised),
+    History(history::History),
     /// Show the verifier key that belongs to a signing key, or check a verifier key (offline)
     Show {
         /// A file with a signing key or a verifier key, or a data directory
@@ -67,6 +81,13 @@ impl Key {
             }
             #[cfg(feature = "server")]
             KeyCommand::Add(command) => return command.run(output),
+            #[cfg(feature = "server")]
+            KeyCommand::Rotate(command) => return command.run(output),
+            #[cfg(feature = "server")]
+            KeyCommand::Retire(command) => return command.run(output),
+            #[cfg(feature = "server")]
+            KeyCommand::Compromised(command) => return command.run(output),
+            KeyCommand::History(command) => return command.run(output),
             KeyCommand::Show { path } => read_verifier(&path)?,
         };
         output.print(&ShownKey(key))?;
@@ -77,9 +98,12 @@ impl Key {
 /// Makes a key of fresh random bytes.
 pub(super) fn generate(name: KeyName) -> Result<SigningKey, CliError> {
     let mut seed = Zeroizing::new([0; 32]);
-    getrandom::fill(seed.as_mut_slice())
-        .map_err(|error| CliError::failed("the system gives no random bytes").because(error))?;
+    getrandom::fill(seed.as_mut_slice()).map_err(no_random)?;
     Ok(SigningKey::from_seed(name, &seed))
+}
+
+fn no_random(error: getrandom::Error) -> CliError {
+    CliError::failed("the system gives no random bytes").because(error)
 }
 
 /// Writes a secret to a new file that only its owner can read.

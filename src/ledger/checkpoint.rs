@@ -54,6 +54,28 @@ pub enum CheckpointError {
         /// The origin the checkpoint names.
         found: String,
     },
+    /// A key of the ledger signed it that was not to sign trees of this size.
+    #[error("the ledger's key {key} was to sign trees of size {range}, and this is of size {size}")]
+    OutOfRange {
+        /// The key's id.
+        key: String,
+        /// The sizes of the trees that it was to sign.
+        range: String,
+        /// The size of the tree it signed.
+        size: TreeSize,
+    },
+    /// Somebody else may have the key that signed it.
+    #[error(
+        "the ledger's key {key} is compromised: its signatures stand up to size {from}, and this is of size {size}"
+    )]
+    KeyCompromised {
+        /// The key's id.
+        key: String,
+        /// The largest tree for which its signature stands.
+        from: TreeSize,
+        /// The size of the tree it signed.
+        size: TreeSize,
+    },
 }
 
 impl Checkpoint {

@@ -5,6 +5,7 @@ use super::{
     checkpoint::{Checkpoint, SignedCheckpoint},
     entry::Entry,
     hash::RootHash,
+    keys::KeyHistory,
     note::{CosigningKey, KeyName, Note, SigningKey, VerifierKey},
     payload::{check_parts, decode_bundle, decode_parts, encode_parts},
     policy::Policy,
@@ -20,6 +21,15 @@ use super::{
 pub fn witness_request(bytes: &[u8]) {
     if let Ok(request) = AddCheckpoint::parse(bytes) {
         assert_eq!(request.to_string().as_bytes(), bytes);
+    }
+}
+
+/// Of [`KeyHistory::parse`].
+pub fn key_history(bytes: &[u8]) {
+    if let Ok(history) = KeyHistory::parse(bytes) {
+        assert_eq!(history.to_string().as_bytes(), bytes);
+        let signing = history.signing().count();
+        assert!(history.is_empty() || (1..=2).contains(&signing));
     }
 }
 
@@ -290,6 +300,7 @@ mod tests {
             (super::key, text(&key.to_secret_text().as_str())),
             (checkpoint, text(&cosigned())),
             (super::receipt, text(&receipt)),
+            (key_history, text(&crate::ledger::keys::tests::history())),
             (chunk, [&[0], &entries[1..], payloads.as_slice()].concat()),
             (
                 timestamp,

@@ -3,17 +3,27 @@
 use super::seen::Seen;
 use crate::{
     ledger::{
+        finding::{Finding, FindingKind},
         hash::LeafHash,
+        keys::{KeyEntries, KeyHistory},
         note::VerifierKey,
         position::{EntryIndex, count},
         tree::Frontier,
         verify::{Chunk, LedgerCheck, check_chunk},
     },
-    service::convert::ReceivedEntry,
+    service::{convert::ReceivedEntry, proto::GetCheckpointResponse},
 };
 
 /// Entries that are checked together.
 const CHUNK_ENTRIES: usize = 256;
+
+/// The history of the ledger's keys that a server gave, or that it is none.
+pub(super) fn history_of(answer: &GetCheckpointResponse) -> Result<KeyHistory, Finding> {
+    KeyHistory::parse(answer.key_history.as_bytes()).map_err(|error| {
+        let kind = FindingKind::KeyHistoryInvalid;
+        Finding::new(kind, "a history of the ledger's keys", error)
+    })
+}
 
 /// Entries under verification.
 pub(super) struct Checking {
@@ -25,6 +35,8 @@ pub(super) struct Checking {
     /// From where on leaves are new to the tree.
     pub(super) from: EntryIndex,
     pub(super) first_leaf: Option<LeafHash>,
+    /// The changes of the ledger's keys, and the entries that record them.
+    pub(super) keys: KeyEntries,
 }
 
 impl Checking {
@@ -33,6 +45,7 @@ impl Checking {
         from: EntryIndex,
         key: &VerifierKey,
         seen: Seen,
+        history: &KeyHistory,
     ) -> Self {
         Self {
             order: LedgerCheck::starting_at(first, key.name().as_str()),
@@ -41,6 +54,7 @@ impl Checking {
             next: first,
             from,
             first_leaf: None,
+            keys: KeyEntries::new(history),
         }
     }
 
@@ -84,6 +98,7 @@ impl Checking {
             }
         }
         self.next = self.next.plus(count(report.leaves.len()));
+        self.keys.observe(&report);
         self.order.absorb(report);
     }
 }

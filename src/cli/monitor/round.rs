@@ -8,7 +8,7 @@ use super::{
         error::CliError,
         pins::{Pin, Pins},
     },
-    checking::Checking,
+    checking::{Checking, history_of},
     seen::Seen,
 };
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
         checkpoint::{CheckpointError, SignedCheckpoint},
         finding::{Finding, FindingKind},
         hash::{LeafHash, NodeHash, RootHash},
+        keys::{KeyHistory, Keyring},
         note::{NoteError, VerifierKey},
         position::{EntryIndex, TreeSize, UnixNanos},
         tree::{Frontier, consistency_holds},
@@ -159,14 +160,18 @@ pub(super) fn round(url: &ServerUrl, keys: &Keys, state: &mut Pins) -> Result<Ou
             return Ok(outcome.found(Finding::new(kind, "a signed checkpoint", error)));
         }
     };
-    let Some(key) = keys.of(&signed) else {
-        return Err(CliError::failed("there is no key to verify with"));
-    };
+    let none = || CliError::failed("there is no key to verify with");
+    let key = keys.of(&signed).ok_or_else(none)?;
     let pin = state.find(key.name()).cloned();
     outcome.origin = key.name().to_string();
     outcome.size = signed.checkpoint().size.value();
     outcome.verified = pin.as_ref().map_or(0, |pin| pin.verified().value());
-    if let Err(error) = signed.verify(key) {
+    let history = match history_of(&answer) {
+        Ok(history) => history,
+        Err(finding) => return Ok(outcome.found(finding)),
+    };
+    let keys = Keyring::carried(key, &history);
+    if let Err(error) = keys.verify(&signed) {
         let expected = format!("a signature by {key}");
         let finding = Finding::new(distrust(&error, pin.as_ref()), expected, error);
         return Ok(outcome.found(finding));
@@ -174,10 +179,11 @@ pub(super) fn round(url: &ServerUrl, keys: &Keys, state: &mut Pins) -> Result<Ou
     let mut visit = Visit {
         session: &mut session,
         signed: &signed,
-        key,
+        key: keys.signer_of(&signed),
         pin: pin.as_ref(),
         state,
         outcome,
+        history: &history,
     };
     let Some(start) = visit.continues()? else {
         return Ok(visit.outcome);
@@ -196,6 +202,8 @@ fn distrust(error: &CheckpointError, pin: Option<&Pin>) -> FindingKind {
         CheckpointError::Note(NoteError::NotSignedBy(_) | NoteError::BadSignature(_)) => {
             FindingKind::CheckpointUntrusted
         }
+        CheckpointError::OutOfRange { .. } => FindingKind::KeyOutOfRange,
+        CheckpointError::KeyCompromised { .. } => FindingKind::KeyCompromised,
         _ => FindingKind::CheckpointMalformed,
     }
 }
@@ -209,6 +217,7 @@ struct Visit<'a> {
     pin: Option<&'a Pin>,
     state: &'a mut Pins,
     outcome: Outcome,
+    history: &'a KeyHistory,
 }
 
 impl Visit<'_> {
@@ -324,14 +333,14 @@ impl Visit<'_> {
         let seen = Seen::open(&positions, self.key.name(), anew).map_err(unseen)?;
         // The last one of the round before once more: the chain goes on from it.
         let first = EntryIndex::new(from.value().saturating_sub(1));
-        let mut check = Checking::start(first, from, self.key, seen);
+        let mut check = Checking::start(first, from, self.key, seen, self.history);
         let (end, mut stop) = (size.next_index(), first);
         while check.next == stop && stop < end {
             stop = end.min(stop.plus(STRETCH_ENTRIES));
             self.list(check.next..stop, |received| check.take(received, &mut tree))?;
             check.flush(&mut tree);
             // Where something is wrong the position stays, and the round goes on to find all of it.
-            if check.order.has_findings() {
+            if check.order.has_findings() || check.keys.has_findings() {
                 check.seen.drop_new();
             } else if check.next == stop && stop < end {
                 if !self.begins_with((tree.size(), tree.root()))? {
@@ -353,11 +362,13 @@ impl Visit<'_> {
             from,
             first_leaf,
             mut seen,
+            keys,
             ..
         } = check;
         let end = self.size().next_index();
         let (findings, counts) = order.finish();
         self.outcome.findings.join(findings);
+        self.outcome.findings.extend(keys.finish());
         self.outcome.counts = counts;
         if next < end {
             let kind = FindingKind::MissingEntries;

@@ -33,6 +33,7 @@ pub(super) use advice::advice;
 use against::verify_against;
 use shown::Shown;
 use target::Target;
+pub(super) use target::open_pack;
 use trust::Trust;
 
 /// Verify an audit pack, a data directory, a receipt, or a running ledger (offline, except for a URL)

@@ -147,7 +147,7 @@ fn beginning(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// Opens the files of a pack, zipped or unpacked; `None` when it is no zip.
-pub(super) fn open_pack(path: &Path) -> io::Result<Option<Box<dyn PackFiles>>> {
+pub(in crate::cli) fn open_pack(path: &Path) -> io::Result<Option<Box<dyn PackFiles>>> {
     if path.is_dir() {
         return Ok(Some(Box::new(FolderFiles::open(path)?)));
     }

@@ -5,7 +5,7 @@ use crate::{
     ledger::{
         checkpoint::SignedCheckpoint,
         finding::{Finding, FindingKind},
-        note::VerifierKey,
+        keys::Keyring,
         position::{EntryIndex, length},
         tile::decode_entry_bundle,
         verify::{Chunk, ChunkReport, Findings, IdentityKey, check_chunk},
@@ -44,7 +44,7 @@ pub(super) struct CheckedBatch {
 pub(super) fn check_batch(
     raw: Scanned,
     key: &IdentityKey,
-    trusted: &VerifierKey,
+    trusted: &Keyring,
 ) -> Result<CheckedBatch, Box<Damage>> {
     let raw = raw?;
     let batch = raw.decode()?;

@@ -7,6 +7,7 @@ mod checkpoint;
 mod directory;
 mod duplicates;
 mod kept;
+mod keys;
 mod layout;
 mod listing;
 mod manifest;
@@ -32,6 +33,7 @@ use crate::{
     ledger::{
         checkpoint::{Checkpoint, SignedCheckpoint},
         hash::LeafHash,
+        keys::Keyring,
         note::VerifierKey,
         receipt::Receipt,
         timestamp::TimestampRoots,
@@ -146,10 +148,23 @@ pub fn verify_data_directory(
     directory::verify(path, key, options, progress)
 }
 
+/// Verifies one receipt with a key of its ledger and what that leads to by the history of keys in a data directory.
+///
+/// # Errors
+/// When the history can't be read.
+pub fn verify_receipt_of(
+    bytes: &[u8],
+    key: &VerifierKey,
+    directory: &Path,
+) -> Result<Report, VerifyError> {
+    let keys = keys::Keys::of_directory(directory, key)?;
+    Ok(receipt::verify(bytes, &keys.ring))
+}
+
 /// Verifies one receipt. A receipt that proves nothing gives a report that says so.
 ///
 /// # Errors
 /// None as yet: whatever the bytes are, the report says what is wrong with them.
 pub fn verify_receipt(bytes: &[u8], key: &VerifierKey) -> Result<Report, VerifyError> {
-    Ok(receipt::verify(bytes, key))
+    Ok(receipt::verify(bytes, &Keyring::alone(key)))
 }

@@ -8,12 +8,13 @@ mod existed;
 
 use std::{collections::BTreeMap, path::Path};
 
-use super::{VerifyError, VerifyOptions};
+use super::{VerifyError, VerifyOptions, checkpoint::untrusted};
 use crate::{
     ledger::{
-        checkpoint::{Checkpoint, SignedCheckpoint},
+        checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint},
         finding::{Finding, FindingKind},
         hash::RootHash,
+        keys::Keyring,
         note::{KeyType, NOTE_BYTES_MAX, VerifierKey},
         position::{EntryIndex, TreeSize, UnixNanos, count},
         timestamp::{
@@ -82,7 +83,7 @@ impl Stamps {
     /// Those of a pack.
     pub(super) fn of_pack(
         files: &dyn PackFiles,
-        key: &VerifierKey,
+        keys: &Keyring,
         options: &VerifyOptions,
     ) -> Result<Self, VerifyError> {
         let mut stamps = Self::new(options);
@@ -114,7 +115,7 @@ impl Stamps {
                 Some(_) => stamps.read(files, &proof, PROOF_BYTES_MAX)?,
                 None => None,
             };
-            stamps.push(size, place, &note, answers, proof, key);
+            stamps.push(size, place, &note, answers, proof, keys);
         }
         Ok(stamps)
     }
@@ -122,7 +123,7 @@ impl Stamps {
     /// Those of a data directory.
     pub(super) fn of_directory(
         path: &Path,
-        key: &VerifierKey,
+        keys: &Keyring,
         options: &VerifyOptions,
     ) -> Result<Self, VerifyError> {
         let mut stamps = Self::new(options);
@@ -138,7 +139,7 @@ impl Stamps {
                 |(number, answer)| (TimestampPath::Answer(size, number).to_string(), answer);
             let answers = kept.answers.into_iter().map(named).collect();
             let note = kept.checkpoint.note().to_string().into_bytes();
-            stamps.push(size, place, &note, answers, None, key);
+            stamps.push(size, place, &note, answers, None, keys);
         }
         Ok(stamps)
     }
@@ -171,7 +172,7 @@ impl Stamps {
         note: &[u8],
         answers: Vec<(String, Vec<u8>)>,
         proof: Option<Vec<u8>>,
-        key: &VerifierKey,
+        keys: &Keyring,
     ) {
         let signed = match SignedCheckpoint::parse(note) {
             Ok(signed) if signed.checkpoint().size == size => signed,
@@ -187,13 +188,12 @@ impl Stamps {
                 return;
             }
         };
-        let before_key = is_older_than(&signed, key);
-        if let Err(error) = signed.verify(key)
-            && !before_key
-        {
-            let expected = format!("a checkpoint signed by {key}");
-            self.find(FindingKind::CheckpointUntrusted, &place, expected, error);
-            return;
+        let before_key = is_older_than(&signed, keys.trusted());
+        match keys.verify(&signed) {
+            // It must be of the tree that a good key signed in any case, which is looked at later.
+            Ok(()) | Err(CheckpointError::KeyCompromised { .. }) => {}
+            Err(_) if before_key => {}
+            Err(error) => return self.findings.push(untrusted(keys, &error).in_place(&place)),
         }
         if answers.is_empty() {
             return;

@@ -13,6 +13,7 @@ use crate::{
     },
     ledger::{
         event::{Event, InvalidEvent},
+        keys::{KEYS_SOURCE, is_reserved_type},
         payload::Salt,
         position::UnixNanos,
     },
@@ -30,7 +31,12 @@ pub fn event_from_proto(
     now: UnixNanos,
     mut salts: impl FnMut() -> Salt,
 ) -> Result<Event, Vec<InvalidEvent>> {
-    posted_from_proto(event, now)?
+    let posted = posted_from_proto(event, now)?;
+    let reserved = reserved(&posted);
+    if !reserved.is_empty() {
+        return Err(within_event(reserved));
+    }
+    posted
         .into_event(producer, now, &mut salts)
         .map_err(within_event)
 }
@@ -55,6 +61,19 @@ pub fn posted_from_proto(
         posted.evidence.check(&mut reader.0);
     }
     Err(within_event(reader.0.into_violations()))
+}
+
+/// What only the ledger may say of itself: a verifier holds such entries against the history of its keys.
+fn reserved(posted: &PostedEvent) -> Vec<InvalidEvent> {
+    const RESERVED: &str = "is reserved for what the ledger records of its own keys; `exhibit key`, on its machine, does that";
+    let mut violations = Vec::new();
+    if posted.source == KEYS_SOURCE {
+        violations.push(InvalidEvent::new("source", RESERVED));
+    }
+    if is_reserved_type(posted.evidence.event_type()) {
+        violations.push(InvalidEvent::new("custom.type", RESERVED));
+    }
+    violations
 }
 
 /// Names fields from the request down. The producer is no field of it: the ledger says who that is.

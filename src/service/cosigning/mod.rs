@@ -135,7 +135,7 @@ impl Cosigning {
             return Err(CosigningError::OutOfReach(path));
         }
         let logs = policy.logs();
-        if !logs.is_empty() && logs.iter().all(|log| log.key != *ledger.verifier()) {
+        if !logs.is_empty() && !logs.iter().any(|log| ledger.signs_with(&log.key)) {
             let key = ledger.verifier().to_string();
             return Err(CosigningError::OtherLog { path, key });
         }
@@ -366,9 +366,9 @@ impl Cosigning {
     /// What the data directory remembers, if it belongs to this ledger.
     fn last_witnessed(&self) -> Option<SignedCheckpoint> {
         let (path, bytes) = (self.kept.path(), self.kept.read()?);
-        let usable = SignedCheckpoint::open(&bytes, self.ledger.verifier())
-            .ok()
-            .filter(|last| self.continues(last));
+        let keys = self.ledger.keys();
+        let usable = keys.open(&bytes).ok();
+        let usable = usable.filter(|last| self.continues(last));
         if usable.is_none() {
             tracing::error!(path = %path.display(), "the witnessed checkpoint is not of this ledger's history; it is not used");
         }

@@ -52,6 +52,7 @@ pub(super) fn export_pack(
     let request = PackRequest {
         checkpoint: checkpoint.clone(),
         key: ledger.verifier().clone(),
+        history: ledger.key_history().clone(),
         start,
         end: Some(end),
         filter: filter(request.disclose, "disclose")?,

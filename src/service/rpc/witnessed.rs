@@ -126,5 +126,6 @@ pub(super) fn get_checkpoint(
     Ok(proto::GetCheckpointResponse {
         checkpoint: published.note().to_string(),
         witnessing: standing.into(),
+        key_history: ledger.key_history().to_string(),
     })
 }

@@ -11,7 +11,7 @@ import { checkSignature, parseCheckpoint, parseKey } from './note.js';
 import { Run } from './run.js';
 import { WIDTH, holdsTile, otherTiles, parseSpan, parseTile, spanOf, spanPath, tilePath } from './tree.js';
 
-const NAMED = ['checkpoint', 'log.vkey', 'events.jsonl', 'events.csv', 'README.txt', 'manifest.json'];
+const NAMED = ['checkpoint', 'log.vkey', 'events.jsonl', 'events.csv', 'README.txt', 'manifest.json', 'keys/history'];
 const entrySpan = (path) => (path.startsWith('tile/entries/') ? parseSpan(path.slice(13)) : null);
 
 /** Reads the small files and has every bundle checked by `check`, which spreads them over the cores. */
@@ -275,6 +275,9 @@ function remarks({ manifest, pack, size, checkpoint, containerDigest }, report) 
     notChecked.push(`the entries of the ledger outside ${number(range.start)} to ${number(range.end)}: it has ${number(size)}, and they are not in this pack`);
   }
   if (manifest?.filter) notChecked.push('that the filter in the manifest is why payloads are withheld: nobody signs the manifest');
+  if (manifest && Object.hasOwn(manifest.files, 'keys/history')) {
+    notChecked.push('the history of the ledger\'s keys: this page takes the key of today alone; `exhibit verify` and verify.py also lead there from an older key, and hold the history against the entries');
+  }
   notChecked.push('events.jsonl and events.csv, line by line: `exhibit verify` makes them again and compares');
   if (pack.embedded) notChecked.push('the zip file around this page: this page saw the copy of the data inside itself, and a page can lie');
   const others = (checkpoint?.note.signatures.length ?? 0) - (report.signed ? 1 : 0);
