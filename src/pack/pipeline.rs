@@ -155,9 +155,8 @@ mod tests {
             || Ok(items.next()),
             |item| {
                 // Some take longer than those behind them.
-                (0..(item % 7) * 1000).fold(item.saturating_mul(2), |sum, _| {
-                    std::hint::black_box(sum)
-                })
+                (0..(item % 7) * 1000)
+                    .fold(item.saturating_mul(2), |sum, _| std::hint::black_box(sum))
             },
             |result| {
                 taken.push(result);

@@ -25,6 +25,9 @@ thread_local! {
 /// The most bytes that are kept for inflating the next run.
 const KEPT_BYTES_MAX: usize = 4 << 20;
 
+/// Bytes that are put behind a run to inflate it: a block with the seal.
+pub(super) const SEALED_BYTES: usize = 5 + Seal::BYTES;
+
 /// Random bytes that stand behind the content of a run that was inflated whole.
 #[derive(Debug, Clone, Copy)]
 pub struct Seal([u8; Self::BYTES]);
@@ -43,8 +46,8 @@ impl Seal {
     }
 
     /// A final block that is stored and holds the seal.
-    fn block(&self) -> [u8; 5 + Self::BYTES] {
-        let mut block = [0; 5 + Self::BYTES];
+    fn block(&self) -> [u8; SEALED_BYTES] {
+        let mut block = [0; SEALED_BYTES];
         let (head, content) = block.split_at_mut(5);
         head.copy_from_slice(&[1, 16, 0, 0xef, 0xff]);
         content.copy_from_slice(&self.0);
