@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::{
     args,
     connect::{ServerArgs, Session},
-    error::CliError,
+    error::{CliError, say},
     exit::Exit,
     output::{Output, Render},
     text::safe_lines,
@@ -16,7 +16,7 @@ use crate::{
         note::VerifierKey,
         receipt::Receipt,
     },
-    service::proto::GetCheckpointRequest,
+    service::proto::{GetCheckpointRequest, Witnessing},
 };
 
 /// Get the ledger's latest checkpoint: its size and root, signed
@@ -45,6 +45,17 @@ impl CheckpointCommand {
                     help: "is this the right --server and the right --vkey?",
                 }
             })?;
+        }
+        match answer.witnessing() {
+            Witnessing::Lacking => say(
+                "note",
+                "the server publishes this without the cosignatures that its witness policy asks for",
+            ),
+            Witnessing::Held => say(
+                "note",
+                "the server holds later checkpoints back until its witness policy is met",
+            ),
+            Witnessing::Unspecified | Witnessing::Met => {}
         }
         output.print(&Note::checkpoint(answer.checkpoint))?;
         Ok(Exit::Done)

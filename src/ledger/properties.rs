@@ -25,10 +25,7 @@ pub fn witness_request(bytes: &[u8]) {
 
 /// Of [`Policy`]: it is read or refused, and whoever signed, all the more signers meet it too.
 pub fn policy(bytes: &[u8]) {
-    let Ok(text) = str::from_utf8(bytes) else {
-        return;
-    };
-    match text.parse::<Policy>() {
+    match Policy::parse(bytes) {
         Ok(policy) => {
             let some = policy.is_met_by(|place| place % 2 == 0);
             assert!(!some || policy.is_met_by(|_| true));

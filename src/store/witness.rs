@@ -157,10 +157,9 @@ impl WitnessDirectory {
     /// Names the line that is not as it should be.
     pub fn logs(&self) -> Result<Vec<VerifierKey>, WitnessError> {
         let path = self.path.join(LOGS);
-        let text = fs::read_to_string(&path).during("read", &path)?;
-        let policy: Policy = format!("{text}\nquorum none\n")
-            .parse()
-            .map_err(|error| WitnessError::Logs { path, error })?;
+        let mut file = fs::read(&path).during("read", &path)?;
+        file.extend_from_slice(b"\nquorum none\n");
+        let policy = Policy::parse(&file).map_err(|error| WitnessError::Logs { path, error })?;
         Ok(policy.logs().iter().map(|log| log.key.clone()).collect())
     }
 

@@ -116,8 +116,8 @@ impl Verify {
         let Some(path) = &self.policy else {
             return Ok(None);
         };
-        let text = fs::read_to_string(path).map_err(CliError::read(path))?;
-        let policy: Policy = text.parse().map_err(|error| {
+        let file = fs::read(path).map_err(CliError::read(path))?;
+        let policy = Policy::parse(&file).map_err(|error| {
             CliError::failed(format!("{} is not a witness policy", path.display())).because(error)
         })?;
         if policy.needs_witnesses() {

@@ -198,6 +198,7 @@ impl Trust {
             key: self.key.clone(),
             checkpoint: (size.value() > 0).then_some(signed),
             first_leaf: known_leaf.or(report.first_leaf),
+            verified: None,
             subtrees: Vec::new(),
         })
     }

@@ -126,6 +126,11 @@ impl LedgerCheck {
         }
     }
 
+    /// Whether anything was found so far.
+    pub fn has_findings(&self) -> bool {
+        self.findings.total > 0
+    }
+
     /// Takes the next chunk's report.
     pub fn absorb(&mut self, report: ChunkReport) {
         self.counts.add(&report.counts);

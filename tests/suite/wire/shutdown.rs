@@ -16,6 +16,7 @@ async fn post_until_the_end(mut posting: Posting, source: String) -> Vec<(String
             let request = proto::AppendStreamRequest {
                 event: Some(event(&sender, &id.to_string())),
                 want_receipt: false,
+                ..Default::default()
             };
             if events.send(request).await.is_err() {
                 return;

@@ -119,6 +119,7 @@ async fn the_baseline_answers_in_the_same_shape_and_keeps_nothing() {
         .map(|id: u64| proto::AppendStreamRequest {
             event: Some(event("ci:a", &id.to_string())),
             want_receipt: false,
+            ..Default::default()
         })
         .collect();
     let answers = client
@@ -157,6 +158,7 @@ async fn an_exported_pack_verifies_whole_and_in_part() {
         .map(|id: u64| proto::AppendStreamRequest {
             event: Some(event("ci:a", &id.to_string())),
             want_receipt: false,
+            ..Default::default()
         })
         .collect();
     let answers = client
