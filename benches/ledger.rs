@@ -4,6 +4,7 @@
 //!     cargo bench --bench ledger -- verify [ENTRIES]  1,000,000 unless said otherwise
 //!     cargo bench --bench ledger -- large [ENTRIES]   5,000,000 unless said otherwise
 //!     cargo bench --bench ledger -- tiles [ENTRIES]   100,000 unless said otherwise; needs nginx and wrk
+//!     cargo bench --bench ledger -- make ENTRIES DIR  measures nothing: leaves DIR/ledger and DIR/pack.zip to profile
 //!
 //! The ledgers lie below the target directory and are removed again. The events are the same in every run. Nothing is
 //! waited for but what is measured; times are wall time.
@@ -61,6 +62,10 @@ fn main() {
         Some("verify") => verify(entries(1_000_000)),
         Some("large") => large::large(entries(5_000_000)),
         Some("tiles") => tiles::tiles(entries(100_000)),
+        Some("make") => make(
+            entries(0),
+            Path::new(arguments.get(2).expect("a directory")),
+        ),
         _ => {
             ingest();
             verify(1_000_000);
@@ -79,6 +84,13 @@ fn ingest() {
         .status()
         .unwrap();
     assert!(status.success());
+}
+
+/// A ledger and its pack, to look at with a profiler.
+fn make(entries: u64, home: &Path) {
+    let directory = build(home, entries);
+    let pack = home.join("pack.zip");
+    run(&["export", "--dir", path(&directory), "--out", path(&pack)]);
 }
 
 /// How fast a data directory and a pack are verified, against only hashing the same bytes.

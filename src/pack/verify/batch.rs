@@ -10,7 +10,7 @@ use crate::{
         tile::decode_entry_bundle,
         verify::{Chunk, ChunkReport, Findings, IdentityKey, check_chunk},
     },
-    store::journal::{Damage, RawBatch},
+    store::journal::{Damage, RawBatch, StoredBlock},
 };
 
 /// Small batches are worked on together until they have this many entries.
@@ -47,39 +47,36 @@ pub(super) fn check_batch(
     trusted: &Keyring,
 ) -> Result<CheckedBatch, Box<Damage>> {
     let raw = raw?;
-    let batch = raw.decode()?;
     let (segment, offset) = raw.place();
     let place = format!("journal/{segment}, offset {offset}");
-    let note = batch.checkpoint.note().to_string();
+    let (mut blocks, mut findings) = (Vec::new(), Vec::new());
+    let checkpoint = raw.decode_each(|block| match check_block(&block, key) {
+        Ok(report) => blocks.push(report),
+        Err(finding) => findings.push(finding.in_place(&place)),
+    })?;
+    let note = checkpoint.note().to_string();
     let (_, unsigned) = open_checkpoint(note.as_bytes(), trusted);
-    let mut checked = CheckedBatch {
-        first: batch.first,
+    Ok(CheckedBatch {
+        first: raw.first(),
         unsigned: unsigned.map(|finding| finding.in_place(&place)),
         place,
-        checkpoint: batch.checkpoint,
-        blocks: Vec::with_capacity(batch.blocks.len()),
-        findings: Vec::new(),
+        checkpoint,
+        blocks,
+        findings,
+    })
+}
+
+fn check_block(block: &StoredBlock, key: &IdentityKey) -> Result<ChunkReport, Finding> {
+    let entries = decode_entry_bundle(&block.entries, length(block.count)).map_err(|error| {
+        let kind = FindingKind::EntryMalformed;
+        Finding::at(kind, block.first, format!("{} entries", block.count), error)
+    })?;
+    let chunk = Chunk {
+        first: block.first,
+        entries: &entries,
+        payloads: Some(&block.payloads),
     };
-    for block in &batch.blocks {
-        let width = length(block.count);
-        match decode_entry_bundle(&block.entries, width) {
-            Ok(entries) => {
-                let chunk = Chunk {
-                    first: block.first,
-                    entries: &entries,
-                    payloads: Some(&block.payloads),
-                };
-                checked.blocks.push(check_chunk(chunk, key));
-            }
-            Err(error) => {
-                let kind = FindingKind::EntryMalformed;
-                let expected = format!("{} entries", block.count);
-                let finding = Finding::at(kind, block.first, expected, error);
-                checked.findings.push(finding.in_place(&checked.place));
-            }
-        }
-    }
-    Ok(checked)
+    Ok(check_chunk(chunk, key))
 }
 
 /// Names the entries that were changed, where the signed roots say that some were: an entry that the next one does not

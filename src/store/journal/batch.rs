@@ -122,24 +122,37 @@ impl RawBatch {
     /// # Errors
     /// The damage that keeps it from being read.
     pub fn decode(&self) -> Result<StoredBatch, Box<Damage>> {
-        let table = self.table()?;
-        let checkpoint =
-            read_checkpoint(&table.note, &self.header).map_err(|kind| self.place.damaged(kind))?;
-        let mut blocks = Vec::with_capacity(table.blocks.len());
-        for at in table.places(&self.header) {
-            blocks.push(StoredBlock {
-                first: at.first,
-                count: u64::from(at.block.count),
-                entries: self.section(at.entries(), "entries")?,
-                payloads: self.section(at.payloads(), "payloads")?,
-            });
-        }
+        let mut blocks = Vec::new();
+        let checkpoint = self.decode_each(|block| blocks.push(block))?;
         Ok(StoredBatch {
             first: self.first(),
             count: self.count(),
             checkpoint,
             blocks,
         })
+    }
+
+    /// As [`RawBatch::decode`], one block after the other, so that those of a large batch need not be in memory
+    /// together. Damage in a later block does not undo what was made of those before it.
+    ///
+    /// # Errors
+    /// The damage that keeps the batch from being read.
+    pub fn decode_each(
+        &self,
+        mut each: impl FnMut(StoredBlock),
+    ) -> Result<SignedCheckpoint, Box<Damage>> {
+        let table = self.table()?;
+        let checkpoint =
+            read_checkpoint(&table.note, &self.header).map_err(|kind| self.place.damaged(kind))?;
+        for at in table.places(&self.header) {
+            each(StoredBlock {
+                first: at.first,
+                count: u64::from(at.block.count),
+                entries: self.section(at.entries(), "entries")?,
+                payloads: self.section(at.payloads(), "payloads")?,
+            });
+        }
+        Ok(checkpoint)
     }
 
     /// Checks and decompresses the entries alone, and leaves the payloads alone.
