@@ -4,6 +4,7 @@
 //!     cargo bench --bench ledger -- verify [ENTRIES]  1,000,000 unless said otherwise
 //!     cargo bench --bench ledger -- large [ENTRIES]   5,000,000 unless said otherwise
 //!     cargo bench --bench ledger -- tiles [ENTRIES]   100,000 unless said otherwise; needs nginx and wrk
+//!     cargo bench --bench ledger -- make ENTRIES DIR  measures nothing: leaves DIR/ledger and DIR/pack.zip to profile
 //!
 //! The ledgers lie below the target directory and are removed again. The events are the same in every run. Nothing is
 //! waited for but what is measured; times are wall time.
@@ -16,6 +17,8 @@
     reason = "a measurement fails by panicking"
 )]
 
+#[path = "ledger/large.rs"]
+mod large;
 #[path = "ledger/tiles.rs"]
 mod tiles;
 
@@ -30,7 +33,7 @@ use exhibit::{
     ledger::{
         hash::{ChainHash, LeafHash},
         payload::{decode_parts, payload_commitment},
-        position::{EntryIndex, TreeSize, UnixNanos},
+        position::{EntryIndex, UnixNanos},
         tile::decode_entry_bundle,
     },
     service::{
@@ -57,12 +60,16 @@ fn main() {
     match arguments.first().map(String::as_str) {
         Some("ingest") => ingest(),
         Some("verify") => verify(entries(1_000_000)),
-        Some("large") => large(entries(5_000_000)),
+        Some("large") => large::large(entries(5_000_000)),
         Some("tiles") => tiles::tiles(entries(100_000)),
+        Some("make") => make(
+            entries(0),
+            Path::new(arguments.get(2).expect("a directory")),
+        ),
         _ => {
             ingest();
             verify(1_000_000);
-            large(5_000_000);
+            large::large(5_000_000);
             tiles::tiles(100_000);
         }
     }
@@ -77,6 +84,13 @@ fn ingest() {
         .status()
         .unwrap();
     assert!(status.success());
+}
+
+/// A ledger and its pack, to look at with a profiler.
+fn make(entries: u64, home: &Path) {
+    let directory = build(home, entries);
+    let pack = home.join("pack.zip");
+    run(&["export", "--dir", path(&directory), "--out", path(&pack)]);
 }
 
 /// How fast a data directory and a pack are verified, against only hashing the same bytes.
@@ -121,134 +135,6 @@ fn verify(entries: u64) {
         peaks[1].0 as f64 / peaks[0].0 as f64,
         peaks[1].1 as f64 / peaks[0].1 as f64
     );
-}
-
-/// What a large ledger costs its server: memory, opening, rebuilding, receipts.
-fn large(entries: u64) {
-    let home = home();
-    let built = Instant::now();
-    let directory = build(home.path(), entries);
-    println!(
-        "large: {entries} entries built in {:.0} s, {:.0}/s through the engine",
-        built.elapsed().as_secs_f64(),
-        entries as f64 / built.elapsed().as_secs_f64()
-    );
-    let (opened, memory) = serve(&directory);
-    println!(
-        "  server with a good index: listening after {:.0} ms, {} MB resident",
-        ms(opened),
-        memory / 1024
-    );
-    std::fs::remove_dir_all(directory.join("index")).unwrap();
-    let rebuilding = Instant::now();
-    let ledger = open(&directory);
-    let rebuilt = rebuilding.elapsed();
-    println!(
-        "  index rebuilt in {:.1} s: {:.0} entries/s",
-        rebuilt.as_secs_f64(),
-        entries as f64 / rebuilt.as_secs_f64()
-    );
-    receipts(&ledger, entries);
-    ledger.close();
-    drop(ledger);
-    let (opened, memory) = serve(&directory);
-    println!(
-        "  server after the rebuild: listening after {:.0} ms, {} MB resident",
-        ms(opened),
-        memory / 1024
-    );
-}
-
-fn receipts(ledger: &Ledger, entries: u64) {
-    let mut times: Vec<Duration> = (0..2000u64)
-        .map(|n| {
-            let index = EntryIndex::new(n.wrapping_mul(0x9e37_79b9_7f4a_7c15) % entries);
-            let started = Instant::now();
-            let receipt = ledger.receipt(index).unwrap();
-            let text = receipt.to_string();
-            let took = started.elapsed();
-            assert!(text.len() > 500);
-            took
-        })
-        .collect();
-    times.sort();
-    println!(
-        "  receipt of any entry: p50 {} µs, p99 {} µs, max {} µs",
-        times[1000].as_micros(),
-        times[1980].as_micros(),
-        times[1999].as_micros()
-    );
-    let mut times: Vec<Duration> = (1..1000u64)
-        .map(|n| {
-            let started = Instant::now();
-            ledger
-                .consistency(TreeSize::new(entries * n / 1000), TreeSize::new(entries))
-                .unwrap();
-            started.elapsed()
-        })
-        .collect();
-    times.sort();
-    println!(
-        "  consistency proof: p50 {} µs, p99 {} µs",
-        times[499].as_micros(),
-        times[989].as_micros()
-    );
-}
-
-/// Starts the real server; gives the time until it listens, and its resident memory in KiB after a moment of work.
-fn serve(directory: &Path) -> (Duration, u64) {
-    use std::io::BufRead as _;
-    let started = Instant::now();
-    let mut server = Command::new(EXHIBIT)
-        .args(["serve", "--listen", "127.0.0.1:0", "--dir", path(directory)])
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = std::io::BufReader::new(server.stderr.take().unwrap()).lines();
-    let address = loop {
-        let line = lines
-            .next()
-            .expect("the server says where it listens")
-            .unwrap();
-        if let Some((_, address)) = line.split_once("listening on ") {
-            break address.to_owned();
-        }
-    };
-    let opened = started.elapsed();
-    std::thread::spawn(move || lines.for_each(drop));
-    // What a server does all day: events in, and some read back.
-    let url = format!("http://{address}");
-    let json = directory.with_file_name("event.json");
-    std::fs::write(&json, "{}").unwrap();
-    for n in 0..20 {
-        run(&[
-            "record",
-            "event",
-            "--server",
-            &url,
-            "--source",
-            "https://ci.example.com/bench",
-            "--event-id",
-            &format!("{n}-{address}"),
-            "--type",
-            "bench",
-            "--json",
-            path(&json),
-        ]);
-        run(&[
-            "list",
-            "--server",
-            &url,
-            "--subject",
-            "service/payments@production",
-            "--limit",
-            "100",
-        ]);
-    }
-    let memory = status(server.id(), "VmRSS:");
-    server.kill().unwrap();
-    server.wait().unwrap();
-    (opened, memory)
 }
 
 /// Fills a new ledger through its own write path.

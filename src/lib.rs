@@ -11,18 +11,19 @@
 //! | room | what it is |
 //! | --- | --- |
 //! | `cli` | commands, output, progress, exit codes |
-//! | `service` | the network, the only async code: settings, the running ledger, the gRPC services |
-//! | [`pack`] | the audit pack: writing, reading, verifying offline |
-//! | [`store`] | the disk: the journal, which is the truth, and the index, which is derived |
+//! | `service` | the network, the only async code: settings, the running ledger, gRPC, the log over HTTP, cosigning, time stamps, the witness |
+//! | [`pack`] | the audit pack: writing, reading, verifying offline; data directories, receipts and logs read over HTTP are verified here too |
+//! | [`store`] | the disk: the journal, which is the truth, the index, which is derived, and what lies beside them: published checkpoint, keys, time stamps |
 //! | [`evidence`] | what events mean: typed events, their checks, what of them is personal. Pure |
-//! | [`ledger`] | the rules of the log: entry, payload, chain, tree, proofs, receipts, verification. Pure |
+//! | [`ledger`] | the rules of the log: entry, payload, chain, tree, proofs, receipts, verification, witnesses and their policies, time stamps. Pure |
 //!
 //! # The life of one event
 //!
 //! It is read and checked on its connection's task, and its payload committed to. A bounded queue hands it to the
 //! sequencer, one thread, which takes what has queued up, tells the new from the known, and has
 //! [`State::append`](ledger::state::State::append) make entries, chain, tree and checkpoint of it; the checkpoint is signed.
-//! The committer writes the batch and syncs it: the commit point. Only then do receipts go out. The index follows.
+//! The committer writes the batch and syncs it: the commit point. Only then do receipts go out. The index follows, and so
+//! does the checkpoint that is published, cosigned by witnesses where a policy asks for them.
 //!
 //! # Verifying a pack
 //!

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::{
     args,
     connect::{ServerArgs, Session},
-    error::CliError,
+    error::{CliError, say},
     exit::Exit,
     output::{Output, Render},
     text::safe_lines,
@@ -13,10 +13,11 @@ use super::{
 use crate::{
     ledger::{
         checkpoint::{Checkpoint, SignedCheckpoint},
+        keys::{KeyHistory, Keyring},
         note::VerifierKey,
         receipt::Receipt,
     },
-    service::proto::GetCheckpointRequest,
+    service::proto::{GetCheckpointRequest, Witnessing},
 };
 
 /// Get the ledger's latest checkpoint: its size and root, signed
@@ -38,13 +39,27 @@ impl CheckpointCommand {
         let answer =
             session.call(async |client| client.get_checkpoint(GetCheckpointRequest {}).await)?;
         if let Some(key) = &self.vkey {
-            SignedCheckpoint::open(answer.checkpoint.as_bytes(), key).map_err(|source| {
-                CliError::Untrusted {
-                    what: "the checkpoint is not to be trusted".to_owned(),
-                    source: Box::new(source),
-                    help: "is this the right --server and the right --vkey?",
-                }
-            })?;
+            let untrusted = |source| CliError::Untrusted {
+                what: "the checkpoint is not to be trusted".to_owned(),
+                source,
+                help: "is this the right --server and the right --vkey?",
+            };
+            let history = KeyHistory::parse(answer.key_history.as_bytes())
+                .map_err(|source| untrusted(Box::new(source)))?;
+            Keyring::carried(key, &history)
+                .open(answer.checkpoint.as_bytes())
+                .map_err(|source| untrusted(Box::new(source)))?;
+        }
+        match answer.witnessing() {
+            Witnessing::Lacking => say(
+                "note",
+                "the server publishes this without the cosignatures that its witness policy asks for",
+            ),
+            Witnessing::Held => say(
+                "note",
+                "the server holds later checkpoints back until its witness policy is met",
+            ),
+            Witnessing::Unspecified | Witnessing::Met => {}
         }
         output.print(&Note::checkpoint(answer.checkpoint))?;
         Ok(Exit::Done)

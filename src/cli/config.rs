@@ -10,9 +10,13 @@ use super::{
     error::CliError,
     exit::Exit,
     output::{Output, Render},
+    reading::directory_error,
     text::{markdown, safe},
 };
-use crate::service::config::{Config, Setting};
+use crate::{
+    service::config::{Config, Setting},
+    store::directory::refuse_other_layout,
+};
 
 /// Show the server's settings (offline)
 #[derive(Debug, clap::Args)]
@@ -43,6 +47,7 @@ impl ConfigCommand {
                 source: io::ErrorKind::NotFound.into(),
             });
         }
+        refuse_other_layout(&dir).map_err(directory_error)?;
         let (_, settings) = Config::load(&dir, &[])
             .map_err(|error| CliError::failed("the settings can't be used").because(error))?;
         output.print(&Settings(settings))?;

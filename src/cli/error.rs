@@ -106,6 +106,22 @@ impl CliError {
         }
     }
 
+    /// Whether nobody answered.
+    #[cfg(feature = "server")]
+    pub(super) fn is_unreachable(&self) -> bool {
+        use super::status::ServerError;
+        matches!(self, Self::Server(error) if matches!(error.as_ref(), ServerError::Unreachable { .. }))
+    }
+
+    /// Whether a server has nothing of what was asked for because its ledger ends before it.
+    #[cfg(feature = "server")]
+    pub(super) fn is_beyond_the_end(&self) -> bool {
+        matches!(self, Self::Server(error) if matches!(
+            error.as_ref(),
+            super::status::ServerError::Refused { status, .. } if status.code() == tonic::Code::OutOfRange
+        ))
+    }
+
     /// Adds the cause.
     pub(super) fn because(self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         match self {
@@ -146,13 +162,11 @@ impl CliError {
     fn lines(&self) -> Vec<(&'static str, String)> {
         let mut lines = vec![("error", self.to_string())];
         let mut cause = self.source();
-        let mut said = self.to_string();
         while let Some(error) = cause {
             let text = error.to_string();
             // Layers that pass an error on often repeat it.
-            if !said.ends_with(&text) {
-                lines.push(("because", text.clone()));
-                said = text;
+            if !lines.iter().any(|(_, said)| said.contains(&text)) {
+                lines.push(("because", text));
             }
             cause = error.source();
         }

@@ -10,16 +10,27 @@ use zeroize::Zeroizing;
 
 #[cfg(feature = "server")]
 mod add;
+#[cfg(feature = "server")]
+mod change;
+#[cfg(feature = "server")]
+mod changed;
+mod history;
+#[cfg(feature = "server")]
+mod posting;
 
 use super::{
     args,
     error::{CliError, say},
     exit::Exit,
     output::{Output, Render, field_table, fields},
+    reading::directory_error,
 };
-use crate::ledger::note::{CosigningKey, KeyName, NoteError, SigningKey, VerifierKey};
+use crate::{
+    ledger::note::{CosigningKey, KeyName, NoteError, SigningKey, VerifierKey},
+    store::directory::refuse_other_layout,
+};
 
-/// Make a signing key, or show the verifier key of one (offline)
+/// Make, show, rotate and retire signing keys (offline)
 #[derive(Debug, clap::Args)]
 pub(super) struct Key {
     #[command(subcommand)]
@@ -41,6 +52,13 @@ enum KeyCommand {
     },
     #[cfg(feature = "server")]
     Add(add::Add),
+    #[cfg(feature = "server")]
+    Rotate(change::Rotate),
+    #[cfg(feature = "server")]
+    Retire(change::Retire),
+    #[cfg(feature = "server")]
+    Compromised(change::Compromised),
+    History(history::History),
     /// Show the verifier key that belongs to a signing key, or check a verifier key (offline)
     Show {
         /// A file with a signing key or a verifier key, or a data directory
@@ -63,6 +81,13 @@ impl Key {
             }
             #[cfg(feature = "server")]
             KeyCommand::Add(command) => return command.run(output),
+            #[cfg(feature = "server")]
+            KeyCommand::Rotate(command) => return command.run(output),
+            #[cfg(feature = "server")]
+            KeyCommand::Retire(command) => return command.run(output),
+            #[cfg(feature = "server")]
+            KeyCommand::Compromised(command) => return command.run(output),
+            KeyCommand::History(command) => return command.run(output),
             KeyCommand::Show { path } => read_verifier(&path)?,
         };
         output.print(&ShownKey(key))?;
@@ -73,9 +98,12 @@ impl Key {
 /// Makes a key of fresh random bytes.
 pub(super) fn generate(name: KeyName) -> Result<SigningKey, CliError> {
     let mut seed = Zeroizing::new([0; 32]);
-    getrandom::fill(seed.as_mut_slice())
-        .map_err(|error| CliError::failed("the system gives no random bytes").because(error))?;
+    getrandom::fill(seed.as_mut_slice()).map_err(no_random)?;
     Ok(SigningKey::from_seed(name, &seed))
+}
+
+fn no_random(error: getrandom::Error) -> CliError {
+    CliError::failed("the system gives no random bytes").because(error)
 }
 
 /// Writes a secret to a new file that only its owner can read.
@@ -105,10 +133,16 @@ pub(super) fn read_signing(file: &Path) -> Result<SigningKey, CliError> {
     text.trim().parse().map_err(not_a_key(file))
 }
 
-/// Reads a verifier key from a key file of either kind, or from a data directory.
+/// Reads a verifier key from a key file of either kind, or from the directory of a ledger or a witness.
 fn read_verifier(path: &Path) -> Result<VerifierKey, CliError> {
     let file = if path.is_dir() {
-        path.join("log.vkey")
+        let witness = path.join("witness.vkey");
+        if witness.exists() {
+            witness
+        } else {
+            refuse_other_layout(path).map_err(directory_error)?;
+            path.join("log.vkey")
+        }
     } else {
         path.to_owned()
     };

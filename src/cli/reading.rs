@@ -287,6 +287,12 @@ pub(super) fn directory_error(error: DirectoryError) -> CliError {
                 path.display()
             )
         }
+        DirectoryError::OtherFormat { .. } => {
+            "`exhibit --version` shows which one this is; nothing was changed".to_owned()
+        }
+        DirectoryError::FormatDamaged { .. } => {
+            "of a directory that this version made, it is the one line exhibit-data/1".to_owned()
+        }
         _ => "`exhibit verify DIR` checks all that can be read".to_owned(),
     };
     CliError::failed("the data directory can't be used")

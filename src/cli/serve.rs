@@ -98,6 +98,7 @@ async fn run(directory: &DataDirectory, config: &Config, as_json: bool) -> Resul
     let address = listener.local_addr().map_err(no_signals)?;
     let mut signals = Signals::listen().map_err(no_signals)?;
     let ledger = open(directory, config)?;
+    let cosigning = cosigning(&ledger, directory, config)?;
     tell_ready(address, as_json);
     let shutdown = async move {
         signals.next().await;
@@ -111,7 +112,6 @@ async fn run(directory: &DataDirectory, config: &Config, as_json: bool) -> Resul
         grpc: listener,
         http,
     };
-    let cosigning = cosigning(&ledger, directory, config)?;
     let _stamping = timestamps::start(&ledger, &config.timestamps);
     serve_cosigned(ledger, config, listeners, cosigning, shutdown)
         .await

@@ -6,7 +6,10 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use super::connect::ServerUrl;
-use crate::service::rpc::client::ConnectError;
+use crate::service::rpc::{
+    client::ConnectError,
+    errors::{Reason, reason_of},
+};
 
 /// A call that did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +44,7 @@ impl ServerError {
         Self::Unreachable { url, source }
     }
 
-    /// The fields the server objects to, one a line, and its reason code.
+    /// The fields the server objects to that its message does not name, one a line, and its reason code.
     pub(super) fn details(&self) -> Vec<String> {
         let Self::Refused { status, .. } = self else {
             return Vec::new();
@@ -53,6 +56,7 @@ impl ServerError {
                 let violations = request.field_violations.iter();
                 violations
                     .map(|violation| format!("{}: {}", violation.field, violation.description))
+                    .filter(|field| !status.message().starts_with(field.as_str()))
                     .collect()
             })
             .unwrap_or_default();
@@ -82,7 +86,11 @@ impl ServerError {
             }
             Self::Refused { status, .. } => status,
         };
-        let mut help = way_out(status.code())?.to_owned();
+        let way_out = match reason_of(status) {
+            Some(reason) => way_out(reason),
+            None => way_out_of_others(status.code()),
+        };
+        let mut help = way_out?.to_owned();
         if let Some(delay) = self.retry_after() {
             // Writing to a string does not fail.
             let _ = write!(help, " (the server asks to wait {} ms)", delay.as_millis());
@@ -91,21 +99,40 @@ impl ServerError {
     }
 }
 
-fn way_out(code: Code) -> Option<&'static str> {
-    Some(match code {
-        Code::InvalidArgument => "correct the fields named above, and send it again",
-        Code::AlreadyExists => {
-            "a new event needs a new --event-id; `exhibit show --source URI --event-id ID` shows the recorded one"
+const AGAIN: &str = "an event may be sent again with the same --event-id: it is recorded once, however often it is sent";
+
+/// The way out of a refusal of an Exhibit server, where its message does not say it.
+const fn way_out(reason: Reason) -> Option<&'static str> {
+    Some(match reason {
+        Reason::InvalidField => "correct the fields named above, and send it again",
+        Reason::MalformedMessage | Reason::Defect => {
+            "report it with the server's log; `exhibit --version` shows the version of this client"
         }
-        Code::NotFound => "`exhibit list` shows what the ledger holds",
-        Code::OutOfRange => "`exhibit checkpoint` shows how many entries the ledger has",
-        Code::ResourceExhausted => "the server is busy; send it again with the same --event-id",
-        Code::Unavailable
-        | Code::Unknown
-        | Code::Internal
-        | Code::DeadlineExceeded
-        | Code::Cancelled => {
-            "send it again with the same --event-id; an event is recorded once however often it is sent"
+        Reason::MessageTooLarge => "the operator can raise limits.message_bytes_max",
+        Reason::EventIdReused => "`exhibit show --source URI --event-id ID` shows the recorded one",
+        Reason::QueueFull
+        | Reason::NotKnownToBeStored
+        | Reason::ShuttingDown
+        | Reason::DeadlinePassed => AGAIN,
+        Reason::LedgerStopped => {
+            "the operator finds the cause in the server's log; then send it again with the same --event-id"
+        }
+        Reason::EntryNotFound => "`exhibit list` shows what the ledger holds",
+        Reason::BeyondTheEnd => "`exhibit checkpoint` shows how many entries the ledger has",
+        Reason::NotWitnessed => "tell the ledger's operator if it lasts",
+        Reason::StorageDamaged => "the operator runs `exhibit verify DIR` on the data directory",
+        Reason::NoWitnesses | Reason::AnswersNotTaken => return None,
+    })
+}
+
+/// The way out where something between, or another program, refused.
+const fn way_out_of_others(code: Code) -> Option<&'static str> {
+    Some(match code {
+        Code::Unknown | Code::Internal => {
+            "is that an Exhibit server? What was posted may be sent again with the same --event-id"
+        }
+        Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::ResourceExhausted => {
+            AGAIN
         }
         Code::Unimplemented => {
             "is this a server of the same version? `exhibit --version` shows this one"
@@ -135,5 +162,60 @@ const fn code_name(code: Code) -> &'static str {
         Code::Unavailable => "UNAVAILABLE",
         Code::DataLoss => "DATA_LOSS",
         Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::rpc::errors::DOMAIN;
+    use tonic_types::{ErrorDetails, FieldViolation};
+
+    fn refused(message: &str, fields: &[(&str, &str)]) -> ServerError {
+        let fields = fields.iter();
+        let mut details = ErrorDetails::with_bad_request(
+            fields
+                .map(|(field, problem)| FieldViolation::new(*field, *problem))
+                .collect::<Vec<_>>(),
+        );
+        details.set_error_info(
+            Reason::InvalidField.as_str(),
+            DOMAIN,
+            std::collections::HashMap::new(),
+        );
+        ServerError::Refused {
+            url: ServerUrl::parse("http://127.0.0.1:1").unwrap(),
+            status: Box::new(Status::with_error_details(
+                Code::InvalidArgument,
+                message,
+                details,
+            )),
+        }
+    }
+
+    #[test]
+    fn each_field_is_named_once() {
+        let reason = "reason INVALID_FIELD (exhibit.v1)";
+        let one = refused("event.source: is empty", &[("event.source", "is empty")]);
+        assert_eq!(one.details(), [reason]);
+        let fields = [("event.source", "is empty"), ("event.event_id", "is long")];
+        let two = refused("event.source: is empty (and 1 more)", &fields);
+        assert_eq!(two.details(), ["event.event_id: is long", reason]);
+    }
+
+    #[test]
+    fn the_way_out_is_that_of_the_reason_and_not_of_its_code() {
+        for reason in Reason::ALL {
+            let details = ErrorDetails::with_error_info(
+                reason.as_str(),
+                DOMAIN,
+                std::collections::HashMap::new(),
+            );
+            let error = ServerError::Refused {
+                url: ServerUrl::parse("http://127.0.0.1:1").unwrap(),
+                status: Box::new(Status::with_error_details(reason.code(), "no", details)),
+            };
+            assert_eq!(error.help().as_deref(), way_out(*reason));
+        }
     }
 }

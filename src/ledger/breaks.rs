@@ -95,6 +95,10 @@ pub const fn confirmable(kind: FindingKind) -> Result<KnownKind, &'static str> {
         | Kind::CheckpointUntrusted
         | Kind::CosignatureInvalid
         | Kind::KeyChanged
+        | Kind::KeyHistoryInvalid
+        | Kind::KeyHistoryIncomplete
+        | Kind::KeyOutOfRange
+        | Kind::KeyCompromised
         | Kind::OtherLedger => Err(
             "it is about who signed, and nobody vouches for what nobody signed: put the right key or checkpoint back from a copy",
         ),

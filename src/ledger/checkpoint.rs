@@ -54,6 +54,28 @@ pub enum CheckpointError {
         /// The origin the checkpoint names.
         found: String,
     },
+    /// A key of the ledger signed it that was not to sign trees of this size.
+    #[error("the ledger's key {key} was to sign trees of size {range}, and this is of size {size}")]
+    OutOfRange {
+        /// The key's id.
+        key: String,
+        /// The sizes of the trees that it was to sign.
+        range: String,
+        /// The size of the tree it signed.
+        size: TreeSize,
+    },
+    /// Somebody else may have the key that signed it.
+    #[error(
+        "the ledger's key {key} is compromised: its signatures stand up to size {from}, and this is of size {size}"
+    )]
+    KeyCompromised {
+        /// The key's id.
+        key: String,
+        /// The largest tree for which its signature stands.
+        from: TreeSize,
+        /// The size of the tree it signed.
+        size: TreeSize,
+    },
 }
 
 impl Checkpoint {
@@ -72,6 +94,20 @@ impl Checkpoint {
     /// # Errors
     /// Says which line is wrong.
     pub fn from_text(text: &str) -> Result<Self, CheckpointError> {
+        let checkpoint = Self::of_form(text)?;
+        if checkpoint.has_possible_root() {
+            Ok(checkpoint)
+        } else {
+            Err(CheckpointError::EmptyRoot)
+        }
+    }
+
+    /// Whether there can be a ledger like that: an empty one has the hash of nothing for its root.
+    pub(super) fn has_possible_root(&self) -> bool {
+        self.size != TreeSize::EMPTY || self.root == RootHash::empty()
+    }
+
+    fn of_form(text: &str) -> Result<Self, CheckpointError> {
         let malformed = CheckpointError::Malformed;
         let body = text
             .strip_suffix('\n')
@@ -96,15 +132,11 @@ impl Checkpoint {
         let root = root
             .try_into()
             .map_err(|_| malformed("the root does not have 32 bytes"))?;
-        let checkpoint = Self {
+        Ok(Self {
             origin,
             size: TreeSize::new(value),
             root: RootHash::from_bytes(root),
-        };
-        if checkpoint.size == TreeSize::EMPTY && checkpoint.root != RootHash::empty() {
-            return Err(CheckpointError::EmptyRoot);
-        }
-        Ok(checkpoint)
+        })
     }
 
     /// Signs the checkpoint with the ledger's key.
@@ -126,6 +158,16 @@ impl SignedCheckpoint {
         let note = Note::parse(bytes)?;
         Ok(Self {
             checkpoint: Checkpoint::from_text(note.text())?,
+            note,
+        })
+    }
+
+    /// Reads a checkpoint as [`Self::parse`] does, whatever root it gives an empty ledger: for whoever has more to say
+    /// about it before that.
+    pub(super) fn parse_form(bytes: &[u8]) -> Result<Self, CheckpointError> {
+        let note = Note::parse(bytes)?;
+        Ok(Self {
+            checkpoint: Checkpoint::of_form(note.text())?,
             note,
         })
     }

@@ -108,6 +108,14 @@ kinds! {
     RolledBack = "rolled_back", "history was cut short";
     /// The ledger is signed by another key than the one that was remembered for its name.
     KeyChanged = "key_changed", "the ledger's key is another one";
+    /// The history of the ledger's keys can't be read, or a statement in it does not hold.
+    KeyHistoryInvalid = "key_history_invalid", "the history of the ledger's keys does not hold";
+    /// The history of the ledger's keys and the entries that record it differ.
+    KeyHistoryIncomplete = "key_history_incomplete", "a change of the ledger's keys was left out or put in";
+    /// A key of the ledger signed a tree that it was not to sign.
+    KeyOutOfRange = "key_out_of_range", "a key signed outside of its time";
+    /// All that vouches for this is a key that somebody else may have.
+    KeyCompromised = "key_compromised", "this rests on a key that somebody else may have";
     /// The ledger begins with another entry than the one that was remembered for its name.
     Recreated = "recreated", "the ledger was begun anew";
 }

@@ -2,7 +2,7 @@
 //!
 //! Bottom up: [`position`] and [`hash`] keep numbers and hashes apart by type; [`entry`] and [`payload`] are the
 //! bytes that are hashed; [`tree`] and [`tile`] are the Merkle tree; [`note`], [`checkpoint`] and [`receipt`] are
-//! what is signed and handed out, [`signers`] who signs it; [`witness`] and [`policy`] are who else must have seen it;
+//! what is signed and handed out, [`signers`] who signs it, and [`keys`] who did before; [`witness`] and [`policy`] are who else must have seen it;
 //! [`event`] and [`state`] are the write path as one function; [`verify`] is the
 //! same rules, asked of somebody else's bytes, [`finding`] what it says, and [`breaks`] what of that the ledger itself admits.
 
@@ -13,6 +13,7 @@ pub mod event;
 pub mod filter;
 pub mod finding;
 pub mod hash;
+pub mod keys;
 pub mod note;
 pub mod payload;
 pub mod policy;

@@ -8,12 +8,13 @@
 //! ```
 //!
 //! One statement a line, lines end in a newline alone, and words are separated by spaces and tabs. A line whose first
-//! word begins with `#` is a comment; a `#` further on is part of its word. A group's members are witnesses and groups
+//! word begins with `#` is a comment; a `#` further on is part of its word. The file is one of octets: those beyond
+//! ASCII may stand in names, URLs and comments, UTF-8 or not, and names are the same only if their octets are. A group's members are witnesses and groups
 //! defined before it, each used in one group at most. There is exactly one quorum. No public key stands there twice,
 //! whatever its name: one witness must not be able to make a quorum of two. A policy says who must have signed, not
 //! when: how old a cosignature may be is the reader's business.
 
-use std::{collections::HashMap, str::FromStr};
+use std::{collections::HashMap, fmt::Write as _, str::FromStr};
 
 use super::{
     checkpoint::SignedCheckpoint,
@@ -46,11 +47,11 @@ pub struct PolicyLog {
 /// A witness that the policy knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyWitness {
-    /// What the policy calls it.
+    /// What the policy calls it, fit to be shown: octets that are not UTF-8 are replaced.
     pub name: String,
     /// The key that its cosignatures verify with.
     pub key: VerifierKey,
-    /// Where checkpoints are submitted to it, if the policy says.
+    /// Where checkpoints are submitted to it, if the policy says. Octets that are not UTF-8 are percent-encoded.
     pub url: Option<String>,
 }
 
@@ -62,7 +63,6 @@ enum Member {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Group {
-    name: String,
     needed: usize,
     members: Vec<Member>,
 }
@@ -98,6 +98,28 @@ pub enum Witnessed {
 }
 
 impl Policy {
+    /// Reads a policy file.
+    ///
+    /// # Errors
+    /// Names the line that is not as it should be.
+    pub fn parse(file: &[u8]) -> Result<Self, InvalidPolicy> {
+        if file.len() > POLICY_BYTES_MAX {
+            return Err(InvalidPolicy {
+                line: 0,
+                problem: format!("it has over {POLICY_BYTES_MAX} bytes"),
+            });
+        }
+        let mut reader = Reader::default();
+        for (line, number) in file.split(|byte| *byte == b'\n').zip(1..) {
+            let statement = reader.statement(line);
+            statement.map_err(|problem| InvalidPolicy {
+                line: number,
+                problem,
+            })?;
+        }
+        reader.finish()
+    }
+
     /// The logs, in order.
     pub fn logs(&self) -> &[PolicyLog] {
         &self.logs
@@ -154,21 +176,7 @@ impl FromStr for Policy {
     type Err = InvalidPolicy;
 
     fn from_str(text: &str) -> Result<Self, InvalidPolicy> {
-        if text.len() > POLICY_BYTES_MAX {
-            return Err(InvalidPolicy {
-                line: 0,
-                problem: format!("it has over {POLICY_BYTES_MAX} bytes"),
-            });
-        }
-        let mut reader = Reader::default();
-        for (line, number) in text.split('\n').zip(1..) {
-            let statement = reader.statement(line);
-            statement.map_err(|problem| InvalidPolicy {
-                line: number,
-                problem,
-            })?;
-        }
-        reader.finish()
+        Self::parse(text.as_bytes())
     }
 }
 
@@ -178,46 +186,49 @@ struct Reader {
     logs: Vec<PolicyLog>,
     witnesses: Vec<PolicyWitness>,
     groups: Vec<Group>,
-    /// Names that are taken, and whether they are in a group already.
-    names: HashMap<String, (Member, bool)>,
+    /// Names that are taken, octet by octet, and whether they are in a group already.
+    names: HashMap<Vec<u8>, (Member, bool)>,
     quorum: Option<Option<Member>>,
 }
 
 impl Reader {
-    fn statement(&mut self, line: &str) -> Result<(), String> {
-        let control = |c: &char| c.is_ascii_control() && *c != '\t';
-        if let Some(other) = line.chars().find(control) {
+    fn statement(&mut self, line: &[u8]) -> Result<(), String> {
+        let control = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
+        if let Some(other) = line.iter().copied().find(control) {
             return Err(format!(
-                "it has the control character {other:?}; remove it (lines end in \\n alone)"
+                "it has the control character {:?}; remove it (lines end in \\n alone)",
+                char::from(other)
             ));
         }
-        let words: Vec<&str> = line
-            .split([' ', '\t'])
+        let words: Vec<&[u8]> = line
+            .split(|byte| matches!(byte, b' ' | b'\t'))
             .filter(|word| !word.is_empty())
             .collect();
         match words.as_slice() {
             [] => Ok(()),
-            [comment, ..] if comment.starts_with('#') => Ok(()),
-            ["log", key] => self.log(key, None),
-            ["log", key, url] => self.log(key, Some(url)),
-            ["witness", name, key] => self.witness(name, key, None),
-            ["witness", name, key, url] => self.witness(name, key, Some(url)),
-            ["group", name, needed, members @ ..] if !members.is_empty() => {
+            [comment, ..] if comment.starts_with(b"#") => Ok(()),
+            [b"log", key] => self.log(key, None),
+            [b"log", key, url] => self.log(key, Some(url)),
+            [b"witness", name, key] => self.witness(name, key, None),
+            [b"witness", name, key, url] => self.witness(name, key, Some(url)),
+            [b"group", name, needed, members @ ..] if !members.is_empty() => {
                 self.group(name, needed, members)
             }
-            ["quorum", name] => self.set_quorum(name),
-            [first @ ("log" | "witness" | "group" | "quorum"), ..] => Err(format!(
-                "a `{first}` line has another number of words; write `{}`, and comments on lines of their own",
+            [b"quorum", name] => self.set_quorum(name),
+            [first @ (b"log" | b"witness" | b"group" | b"quorum"), ..] => Err(format!(
+                "a `{}` line has another number of words; write `{}`, and comments on lines of their own",
+                shown(first),
                 form(first)
             )),
             [first, ..] => Err(format!(
-                "{first:?} begins no statement; a line begins with log, witness, group or quorum"
+                "{:?} begins no statement; a line begins with log, witness, group or quorum",
+                shown(first)
             )),
         }
     }
 
-    fn log(&mut self, key: &str, url: Option<&str>) -> Result<(), String> {
-        let key: VerifierKey = key.parse().map_err(|error: NoteError| error.to_string())?;
+    fn log(&mut self, key: &[u8], url: Option<&[u8]>) -> Result<(), String> {
+        let key = read_key(key)?;
         if key.key_type() == KeyType::CosignatureV1 {
             return Err("this is a cosigner's key (0x04), not a log's".to_owned());
         }
@@ -233,8 +244,8 @@ impl Reader {
         Ok(())
     }
 
-    fn witness(&mut self, name: &str, key: &str, url: Option<&str>) -> Result<(), String> {
-        let key: VerifierKey = key.parse().map_err(|error: NoteError| error.to_string())?;
+    fn witness(&mut self, name: &[u8], key: &[u8], url: Option<&[u8]>) -> Result<(), String> {
+        let key = read_key(key)?;
         if !key.key_type().is_timed() {
             return Err(format!(
                 "{key} is an Ed25519 key (0x01), which does not cosign; give the witness's key of type 0x04 or 0x06"
@@ -250,62 +261,45 @@ impl Reader {
         self.take_name(name, Member::Witness(self.witnesses.len()))?;
         let url = url.map(check_url).transpose()?;
         self.witnesses.push(PolicyWitness {
-            name: name.to_owned(),
+            name: shown(name),
             key,
             url,
         });
         Ok(())
     }
 
-    fn group(&mut self, name: &str, needed: &str, members: &[&str]) -> Result<(), String> {
+    fn group(&mut self, name: &[u8], needed: &[u8], members: &[&[u8]]) -> Result<(), String> {
         let needed = match needed {
-            "all" => members.len(),
-            "any" => 1,
-            number => number
-                .parse()
-                .ok()
-                .filter(|n: &usize| n.to_string() == number && (1..=members.len()).contains(n))
-                .ok_or_else(|| {
-                    format!(
-                        "{number:?} is not how many of {} members must sign; write all, any, or 1 to {}",
-                        members.len(),
-                        members.len()
-                    )
-                })?,
+            b"all" => members.len(),
+            b"any" => 1,
+            number => needed_of(number, members.len())?,
         };
         room("groups", self.groups.len())?;
         let mut found = Vec::with_capacity(members.len());
         for member in members {
             let Some((place, used)) = self.names.get_mut(*member) else {
-                return Err(format!(
-                    "{member:?} is no witness and no group defined above this line"
-                ));
+                return Err(undefined(member));
             };
             if std::mem::replace(used, true) {
-                return Err(format!("{member:?} is in a group already"));
+                return Err(format!("{:?} is in a group already", shown(member)));
             }
             found.push(*place);
         }
         self.take_name(name, Member::Group(self.groups.len()))?;
         self.groups.push(Group {
-            name: name.to_owned(),
             needed,
             members: found,
         });
         Ok(())
     }
 
-    fn set_quorum(&mut self, name: &str) -> Result<(), String> {
+    fn set_quorum(&mut self, name: &[u8]) -> Result<(), String> {
         let quorum = match name {
-            "none" => None,
-            name => Some(
-                self.names
-                    .get(name)
-                    .map(|(member, _)| *member)
-                    .ok_or_else(|| {
-                        format!("{name:?} is no witness and no group defined above this line")
-                    })?,
-            ),
+            b"none" => None,
+            name => {
+                let defined = self.names.get(name);
+                Some(defined.ok_or_else(|| undefined(name))?.0)
+            }
         };
         if self.quorum.replace(quorum).is_some() {
             return Err("there is a second quorum; a policy has exactly one".to_owned());
@@ -313,13 +307,16 @@ impl Reader {
         Ok(())
     }
 
-    fn take_name(&mut self, name: &str, member: Member) -> Result<(), String> {
-        if name == "none" {
+    fn take_name(&mut self, name: &[u8], member: Member) -> Result<(), String> {
+        if name == b"none" {
             return Err("\"none\" is not a name: it stands for no quorum".to_owned());
         }
         match self.names.insert(name.to_owned(), (member, false)) {
             None => Ok(()),
-            Some(_) => Err(format!("the name {name:?} is taken; choose another")),
+            Some(_) => Err(format!(
+                "the name {:?} is taken; choose another",
+                shown(name)
+            )),
         }
     }
 
@@ -337,13 +334,48 @@ impl Reader {
     }
 }
 
-fn form(statement: &str) -> &'static str {
+fn form(statement: &[u8]) -> &'static str {
     match statement {
-        "log" => "log VKEY [URL]",
-        "witness" => "witness NAME VKEY [URL]",
-        "group" => "group NAME all|any|K MEMBER...",
+        b"log" => "log VKEY [URL]",
+        b"witness" => "witness NAME VKEY [URL]",
+        b"group" => "group NAME all|any|K MEMBER...",
         _ => "quorum NAME|none",
     }
+}
+
+/// A word, for people.
+fn shown(word: &[u8]) -> String {
+    String::from_utf8_lossy(word).into_owned()
+}
+
+fn undefined(name: &[u8]) -> String {
+    format!(
+        "{:?} is no witness and no group defined above this line",
+        shown(name)
+    )
+}
+
+/// A key's name is text, so its word is UTF-8 where others need not be.
+fn read_key(word: &[u8]) -> Result<VerifierKey, String> {
+    let text = str::from_utf8(word).map_err(|_| {
+        format!(
+            "{:?} is not a verifier key: a key's name is UTF-8 text",
+            shown(word)
+        )
+    })?;
+    text.parse().map_err(|error: NoteError| error.to_string())
+}
+
+fn needed_of(number: &[u8], members: usize) -> Result<usize, String> {
+    let number = shown(number);
+    let needed = number.parse().ok();
+    needed
+        .filter(|n: &usize| n.to_string() == number && (1..=members).contains(n))
+        .ok_or_else(|| {
+            format!(
+                "{number:?} is not how many of {members} members must sign; write all, any, or 1 to {members}"
+            )
+        })
 }
 
 fn room(what: &str, have: usize) -> Result<(), String> {
@@ -354,7 +386,15 @@ fn room(what: &str, have: usize) -> Result<(), String> {
     }
 }
 
-fn check_url(url: &str) -> Result<String, String> {
+fn check_url(word: &[u8]) -> Result<String, String> {
+    let mut url = String::with_capacity(word.len());
+    for chunk in word.utf8_chunks() {
+        url.push_str(chunk.valid());
+        for octet in chunk.invalid() {
+            // Writing to a string does not fail.
+            let _ = write!(url, "%{octet:02X}");
+        }
+    }
     if url.starts_with("http://") || url.starts_with("https://") {
         Ok(url.trim_end_matches('/').to_owned())
     } else {

@@ -6,6 +6,7 @@ use super::{
     checkpoint::{Checkpoint, SignedCheckpoint},
     entry::Entry,
     hash::RootHash,
+    keys::KeyHistory,
     note::{CosigningKey, KeyName, Note, SigningKey, VerifierKey},
     payload::{check_parts, decode_bundle, decode_parts, encode_parts},
     policy::Policy,
@@ -24,12 +25,18 @@ pub fn witness_request(bytes: &[u8]) {
     }
 }
 
+/// Of [`KeyHistory::parse`].
+pub fn key_history(bytes: &[u8]) {
+    if let Ok(history) = KeyHistory::parse(bytes) {
+        assert_eq!(history.to_string().as_bytes(), bytes);
+        let signing = history.signing().count();
+        assert!(history.is_empty() || (1..=2).contains(&signing));
+    }
+}
+
 /// Of [`Policy`]: it is read or refused, and whoever signed, all the more signers meet it too.
 pub fn policy(bytes: &[u8]) {
-    let Ok(text) = str::from_utf8(bytes) else {
-        return;
-    };
-    match text.parse::<Policy>() {
+    match Policy::parse(bytes) {
         Ok(policy) => {
             let some = policy.is_met_by(|place| place % 2 == 0);
             assert!(!some || policy.is_met_by(|_| true));
@@ -304,6 +311,7 @@ mod tests {
             (super::key, text(&key.to_secret_text().as_str())),
             (checkpoint, text(&cosigned())),
             (super::receipt, text(&receipt)),
+            (key_history, text(&crate::ledger::keys::tests::history())),
             (chunk, [&[0], &entries[1..], payloads.as_slice()].concat()),
             (
                 timestamp,

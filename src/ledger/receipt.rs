@@ -12,6 +12,7 @@ use super::{
     checkpoint::{CheckpointError, SignedCheckpoint},
     entry::{Entry, MalformedEntry},
     hash::{LeafHash, NodeHash},
+    keys::Keyring,
     note::VerifierKey,
     position::EntryIndex,
     tree::inclusion_holds,
@@ -118,7 +119,23 @@ impl Receipt {
     /// # Errors
     /// Says what does not hold.
     pub fn verify(&self, key: &VerifierKey) -> Result<Entry<'_>, ReceiptError> {
-        self.checkpoint.verify(key)?;
+        self.verify_with(&Keyring::alone(key))
+    }
+
+    /// Checks that the entry stands in the ledger one of whose keys is trusted, and gives it.
+    ///
+    /// # Errors
+    /// Says what does not hold.
+    pub fn verify_with(&self, keys: &Keyring) -> Result<Entry<'_>, ReceiptError> {
+        keys.verify(&self.checkpoint)?;
+        self.proven()
+    }
+
+    /// Checks that the entry stands in the tree of the receipt's checkpoint, whoever signed that, and gives it.
+    ///
+    /// # Errors
+    /// Says what does not hold.
+    pub fn proven(&self) -> Result<Entry<'_>, ReceiptError> {
         let entry = Entry::decode(&self.entry)?;
         if entry.index != self.index {
             return Err(ReceiptError::OtherEntry {

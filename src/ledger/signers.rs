@@ -16,6 +16,8 @@ pub const KEYS_BESIDE_MAX: usize = 8;
 #[derive(Debug)]
 pub struct Signers {
     own: SigningKey,
+    /// The key that the own one succeeds, until it is retired.
+    before: Option<SigningKey>,
     beside: Vec<CosigningKey>,
 }
 
@@ -68,7 +70,45 @@ impl Signers {
             }
             seen.push(key);
         }
-        Ok(Self { own, beside })
+        Ok(Self {
+            own,
+            before: None,
+            beside,
+        })
+    }
+
+    /// Lets the key that the ledger's own one succeeds sign too.
+    ///
+    /// # Errors
+    /// Refuses a key of another name, and the own one.
+    pub fn with_predecessor(self, before: SigningKey) -> Result<Self, SignersError> {
+        let key = before.verifier();
+        if key.name() != self.own.verifier().name() {
+            return Err(SignersError::OtherName {
+                key: Box::new(key.clone()),
+                origin: self.own.verifier().name().to_string(),
+            });
+        }
+        if key == self.own.verifier() {
+            return Err(SignersError::Repeated(Box::new(key.clone())));
+        }
+        Ok(Self {
+            before: Some(before),
+            ..self
+        })
+    }
+
+    /// Whether one of the ledger's own keys that sign now signed a checkpoint, and none of them wrongly.
+    ///
+    /// # Errors
+    /// Says why not.
+    pub fn verify(&self, signed: &SignedCheckpoint) -> Result<(), CheckpointError> {
+        match &self.before {
+            Some(before) if !signed.note().names(self.verifier()) => {
+                signed.verify(before.verifier())
+            }
+            _ => signed.verify(self.verifier()),
+        }
     }
 
     /// The public half of the ledger's own key.
@@ -86,7 +126,11 @@ impl Signers {
         checkpoint: Checkpoint,
         at: UnixNanos,
     ) -> Result<SignedCheckpoint, CheckpointError> {
-        let signed = checkpoint.sign(&self.own);
+        let mut signed = checkpoint.sign(&self.own);
+        if let Some(before) = &self.before {
+            let line = before.signature(signed.note().text());
+            signed = signed.with_signatures([line])?;
+        }
         if self.beside.is_empty() {
             return Ok(signed);
         }
@@ -104,6 +148,7 @@ impl From<SigningKey> for Signers {
     fn from(own: SigningKey) -> Self {
         Self {
             own,
+            before: None,
             beside: Vec::new(),
         }
     }

@@ -25,6 +25,8 @@ pub const MANIFEST: &str = "manifest.json";
 pub const CHECKPOINT: &str = "checkpoint";
 /// Where the ledger's key stands in the pack.
 pub const VERIFIER_KEY: &str = "log.vkey";
+/// Where the history of the ledger's keys stands in the pack, and in a data directory; only where there is one.
+pub const KEY_HISTORY: &str = "keys/history";
 /// Where the listing for programs stands in the pack.
 pub const EVENTS_JSONL: &str = "events.jsonl";
 /// Where the listing for spreadsheets stands in the pack.

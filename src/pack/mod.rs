@@ -33,5 +33,6 @@ pub use source::{Block, PackSource, SourceError};
 pub use verify::{
     Expected, Remembered, VerifyError, VerifyOptions, WitnessSeen, judge_witnesses,
     verify_data_directory, verify_log, verify_pack, verify_receipt, verify_receipt_against,
+    verify_receipt_of,
 };
 pub use write::{PackError, PackRequest, Summary, write_pack};

@@ -1,52 +1,149 @@
-//! Work on every core, results in order, memory bounded: while one group of items is worked on, the results of the
-//! group before are taken in, and the group after is fetched.
+//! Work on every core, results in order, memory bounded.
+//!
+//! Items are fetched by whoever has just taken in results, a few a core ahead, and no core waits for the others: one
+//! that has done its item begins the next, and takes in the results that are due if no other does.
 
-use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
-/// Items a core has in work or waiting.
-const ITEMS_PER_CORE: usize = 2;
+use rayon::ScopeFifo;
+
+/// Items a core has in work or waiting, those among them whose results are not taken in yet.
+const ITEMS_PER_CORE: usize = 3;
 
 /// Fetches items until there are none, works on them in parallel, and takes the results in the order of the items.
 ///
 /// # Errors
-/// As the first `fetch` or `take` that fails.
+/// As the first `take` that fails, or `fetch`, whichever item of the two comes first.
 pub(super) fn run<T: Send, U: Send, E: Send>(
-    mut fetch: impl FnMut() -> Result<Option<T>, E> + Send,
+    fetch: impl FnMut() -> Result<Option<T>, E> + Send,
     work: impl Fn(T) -> U + Sync,
-    mut take: impl FnMut(U) -> Result<(), E> + Send,
+    take: impl FnMut(U) -> Result<(), E> + Send,
 ) -> Result<(), E> {
-    let group = rayon::current_num_threads().saturating_mul(ITEMS_PER_CORE);
-    let mut fetch_group = move || {
-        let mut items = Vec::with_capacity(group);
-        while items.len() < group {
-            match fetch()? {
-                Some(item) => items.push(item),
-                None => break,
+    let room = rayon::current_num_threads().saturating_mul(ITEMS_PER_CORE);
+    let belt = Belt {
+        work,
+        done: Mutex::default(),
+        ends: Mutex::new(Ends {
+            fetch: Some(fetch),
+            take,
+            room,
+            fetched: 0,
+            taken: 0,
+            refused: false,
+            failed: None,
+        }),
+    };
+    rayon::scope_fifo(|scope| belt.turn(scope));
+    let ends = belt.ends.into_inner();
+    let failed = ends.unwrap_or_else(PoisonError::into_inner).failed;
+    failed.map_or(Ok(()), Err)
+}
+
+/// What all cores share.
+struct Belt<W, U, F, K, E> {
+    work: W,
+    /// Results that have not been taken in, by the number of their items.
+    done: Mutex<BTreeMap<usize, U>>,
+    ends: Mutex<Ends<F, K, E>>,
+}
+
+/// Both ends of the belt: one core at a time is at them.
+struct Ends<F, K, E> {
+    /// `None` once there are no more items, or something failed.
+    fetch: Option<F>,
+    take: K,
+    room: usize,
+    fetched: usize,
+    taken: usize,
+    /// Whether a result could not be taken in, so that none after it is.
+    refused: bool,
+    failed: Option<E>,
+}
+
+impl<W, U, F, K, E> Belt<W, U, F, K, E> {
+    /// Takes in the results that are due, and fetches as many items as there is room for then.
+    fn turn<'s, T>(&'s self, scope: &ScopeFifo<'s>)
+    where
+        T: Send + 's,
+        U: Send,
+        E: Send,
+        W: Fn(T) -> U + Sync,
+        F: FnMut() -> Result<Option<T>, E> + Send,
+        K: FnMut(U) -> Result<(), E> + Send,
+    {
+        // Who finds another core here leaves its result to that one, which looks again after it has let go.
+        while let Ok(mut ends) = self.ends.try_lock() {
+            while let Some(result) = self.results().remove(&ends.taken) {
+                ends.take(result);
+            }
+            while let Some((number, item)) = ends.fetch() {
+                scope.spawn_fifo(move |scope| {
+                    let result = (self.work)(item);
+                    self.results().insert(number, result);
+                    self.turn(scope);
+                });
+            }
+            let due = ends.taken;
+            drop(ends);
+            if !self.results().contains_key(&due) {
+                break;
             }
         }
-        Ok(items)
-    };
-    let mut items = fetch_group()?;
-    let mut done: Vec<U> = Vec::new();
-    while !items.is_empty() {
-        let working = std::mem::take(&mut items);
-        let taking = std::mem::take(&mut done);
-        let (fetched, worked) = rayon::join(
-            || {
-                taking.into_iter().try_for_each(&mut take)?;
-                fetch_group()
-            },
-            || working.into_par_iter().map(&work).collect::<Vec<_>>(),
-        );
-        items = fetched?;
-        done = worked;
     }
-    done.into_iter().try_for_each(take)
+
+    fn results(&self) -> MutexGuard<'_, BTreeMap<usize, U>> {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<F, K, E> Ends<F, K, E> {
+    fn take<U>(&mut self, result: U)
+    where
+        K: FnMut(U) -> Result<(), E>,
+    {
+        self.taken = self.taken.saturating_add(1);
+        if !self.refused
+            && let Err(error) = (self.take)(result)
+        {
+            self.refused = true;
+            self.fail(error);
+        }
+    }
+
+    /// The next item and its number; `None` where there is none, or no room for it.
+    fn fetch<T>(&mut self) -> Option<(usize, T)>
+    where
+        F: FnMut() -> Result<Option<T>, E>,
+    {
+        if self.fetched.saturating_sub(self.taken) >= self.room {
+            return None;
+        }
+        match self.fetch.as_mut()?() {
+            Ok(Some(item)) => {
+                let number = self.fetched;
+                self.fetched = number.saturating_add(1);
+                return Some((number, item));
+            }
+            Ok(None) => self.fetch = None,
+            Err(error) => self.fail(error),
+        }
+        None
+    }
+
+    fn fail(&mut self, error: E) {
+        self.fetch = None;
+        self.failed = Some(error);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::arithmetic_side_effects)]
+
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
 
@@ -56,7 +153,11 @@ mod tests {
         let mut taken = Vec::new();
         let run: Result<(), ()> = run(
             || Ok(items.next()),
-            |item| item.saturating_mul(2),
+            |item| {
+                // Some take longer than those behind them.
+                (0..(item % 7) * 1000)
+                    .fold(item.saturating_mul(2), |sum, _| std::hint::black_box(sum))
+            },
             |result| {
                 taken.push(result);
                 Ok(())
@@ -79,5 +180,36 @@ mod tests {
             },
         );
         assert_eq!((run, taken), (Err(5), 6));
+        assert!(items.next().is_some());
+    }
+
+    #[test]
+    fn what_was_fetched_before_a_failure_is_taken_in() {
+        let mut items = 0..1000u64;
+        let mut taken = 0;
+        let fetch = || match items.next() {
+            Some(500) => Err("no more"),
+            item => Ok(item),
+        };
+        let run = run(fetch, |item| item, |_| Ok(()).inspect(|()| taken += 1));
+        assert_eq!((run, taken), (Err("no more"), 500));
+    }
+
+    #[test]
+    fn no_more_items_are_under_way_than_there_is_room_for() {
+        let (under_way, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let mut items = 0..1000u64;
+        let fetch = || {
+            let now = under_way.fetch_add(1, Ordering::SeqCst) + 1;
+            most.fetch_max(now, Ordering::SeqCst);
+            Ok::<_, ()>(items.next())
+        };
+        let take = |_| {
+            under_way.fetch_sub(1, Ordering::SeqCst);
+            Ok(())
+        };
+        run(fetch, |item| item, take).unwrap();
+        let room = rayon::current_num_threads() * ITEMS_PER_CORE;
+        assert!(most.into_inner() <= room, "over {room}");
     }
 }

@@ -12,6 +12,7 @@ use crate::ledger::{
     checkpoint::SignedCheckpoint,
     finding::{Finding, FindingKind},
     hash::{LeafHash, RootHash},
+    note::VerifierKey,
     position::{EntryIndex, TreeSize, UnixNanos},
     timestamp::VerifiedTimestamp,
     verify::{Counts, Findings},
@@ -121,6 +122,12 @@ pub struct Report {
     /// The checkpoint that covers what was verified, if the trusted key signed it.
     #[serde(skip)]
     pub signed: Option<SignedCheckpoint>,
+    /// The ledger's own keys, from the first; empty where it has had one alone, or what was verified does not tell.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<KeyReport>,
+    /// The newest of the ledger's keys that the trusted one leads to.
+    #[serde(skip)]
+    pub current_key: Option<VerifierKey>,
     /// The leaf of the ledger's first entry, if that was seen.
     #[serde(skip)]
     pub first_leaf: Option<LeafHash>,
@@ -128,6 +135,23 @@ pub struct Report {
     pub timestamps: Vec<TimestampReport>,
     /// Until when entries must have existed, by these time stamps, in the order of the entries.
     pub existed: Vec<Existed>,
+}
+
+/// One of a ledger's own keys, by the history of keys beside what was verified.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeyReport {
+    /// The verifier key.
+    pub key: String,
+    /// Its id.
+    pub key_id: String,
+    /// The smallest tree it signs.
+    pub from: TreeSize,
+    /// The largest tree it signs; `None` while it signs.
+    pub until: Option<TreeSize>,
+    /// The largest tree for which its signature stands, where somebody else may have it.
+    pub compromised_from: Option<TreeSize>,
+    /// Whether it is the trusted key, or that leads to it.
+    pub trusted: bool,
 }
 
 /// A time stamp that holds.

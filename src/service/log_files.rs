@@ -17,7 +17,7 @@ use crate::{
         tile::{Span, TileId, decode_entry_bundle, push_entry},
     },
     pack::{
-        manifest::{CHECKPOINT, VERIFIER_KEY},
+        manifest::{CHECKPOINT, KEY_HISTORY, VERIFIER_KEY},
         read::{CHECKPOINT_BYTES_MAX, ENTRY_BUNDLE_BYTES_MAX, FileError, PackFiles},
     },
 };
@@ -90,7 +90,9 @@ impl LogFiles {
     fn fetch(&self, path: &str) -> Result<Option<Vec<u8>>, FileError> {
         let url = format!("{}/{path}", self.prefix);
         let fetched = self.fetcher.get(&url, &[]).and_then(|answer| {
-            if answer.status == 404 {
+            // Most logs have no history of keys, and some web servers refuse what they do not have.
+            let refused = path == KEY_HISTORY && (400..500).contains(&answer.status);
+            if answer.status == 404 || refused {
                 return Ok(None);
             }
             answer.content().map(Some)

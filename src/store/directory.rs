@@ -4,9 +4,9 @@
 //! | --- | --- | --- |
 //! | `format` | `exhibit-data/1`: the version of this layout; put in place last, so where it is, everything is | yes |
 //! | `exhibit.toml` | settings, for the operator to edit | yes |
-//! | `log.key` | the signing key, readable by its owner alone | yes |
-//! | `log.vkey` | its public half; its name is the origin | yes |
-//! | `keys/` | keys that sign beside it; only where there are any | yes |
+//! | `log.key` | the ledger's first signing key, readable by its owner alone | yes |
+//! | `log.vkey` | the public half of the key that the ledger has now; its name is the origin | yes |
+//! | `keys/` | further keys, and their history; only where there are any | yes |
 //! | `journal/` | the truth, see [`crate::store::journal`] | as far as it verifies |
 //! | `checkpoint` | the last checkpoint that was published | as far as it verifies |
 //! | `witnessed` | the last checkpoint that the witnesses of a policy cosigned | as far as it verifies |
@@ -24,6 +24,7 @@ use zeroize::Zeroizing;
 
 use crate::ledger::{
     checkpoint::SignedCheckpoint,
+    keys::KeyHistory,
     note::{KeyName, NoteError, SigningKey, VerifierKey},
     signers::SignersError,
 };
@@ -37,11 +38,14 @@ use super::{
 };
 
 mod keys;
+mod succession;
 #[cfg(test)]
 mod tests;
 
 /// The version of the layout that this program writes, and the only one it reads.
 pub const DIRECTORY_VERSION: u32 = 1;
+
+pub use succession::read_history;
 
 const FORMAT: &str = "format";
 /// Has the content of `format`, until everything else is in place and it is renamed.
@@ -57,6 +61,7 @@ const INDEX: &str = "index";
 pub struct DataDirectory {
     path: PathBuf,
     verifier: VerifierKey,
+    history: KeyHistory,
 }
 
 /// Why a data directory can't be made or opened.
@@ -92,6 +97,14 @@ pub enum DirectoryError {
         /// What its `format` says.
         found: String,
     },
+    /// What should name the layout does not.
+    #[error("{} says {found:?}, which is no layout; restore it from a copy", .path.display())]
+    FormatDamaged {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        found: String,
+    },
     /// A key file does not hold a key.
     #[error("{} does not hold a key: {error}; restore it from a copy", .path.display())]
     Key {
@@ -100,8 +113,8 @@ pub enum DirectoryError {
         /// What is wrong with it.
         error: NoteError,
     },
-    /// The signing key is not the one that the verifier key belongs to.
-    #[error("{} is the key {found}, and {VERIFIER_KEY} says {expected}; put the ledger's own key back", .path.display())]
+    /// A signing key is not the one that it should be.
+    #[error("{} is the key {found}, and the ledger's is {expected}; put the ledger's own key back", .path.display())]
     OtherKey {
         /// The key file.
         path: PathBuf,
@@ -117,6 +130,22 @@ pub enum DirectoryError {
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
+    },
+    /// The history of the ledger's keys does not hold, or is not of this ledger.
+    #[error("{} can't be used: {why}; restore it from a copy or from an audit pack", .path.display())]
+    History {
+        /// The history.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A change of keys was interrupted.
+    #[error("a change of keys was not brought to its end; run `exhibit key {command}` on {} again first", .path.display())]
+    Unchanged {
+        /// The data directory.
+        path: PathBuf,
+        /// The command that was interrupted.
+        command: &'static str,
     },
     /// A key in `keys/` can't sign for the ledger.
     #[error("{}: {error}; take it away, or put the right one there", .path.display())]
@@ -148,7 +177,7 @@ impl DataDirectory {
         if !names.is_empty() && !unfinished.exists() {
             return Err(DirectoryError::NotEmpty(path.to_owned()));
         }
-        let format = format!("{FORMAT_PREFIX}{DIRECTORY_VERSION}\n");
+        let format = format!("{}\n", this_format());
         write_file(&unfinished, format.as_bytes(), 0o644)?;
         sync_directory(path)?;
         write_file(&path.join(KEY), secret(key).as_bytes(), 0o600)?;
@@ -163,10 +192,11 @@ impl DataDirectory {
         Ok(Self {
             path: path.to_owned(),
             verifier: key.verifier().clone(),
+            history: KeyHistory::default(),
         })
     }
 
-    /// Opens a data directory: its format and its verifier key are read, and nothing else.
+    /// Opens a data directory: its format, its verifier key and the history of its keys are read, and nothing else.
     ///
     /// # Errors
     /// When it is not a data directory, is one of another version, or its verifier key can't be read.
@@ -174,36 +204,25 @@ impl DataDirectory {
         check_format(path)?;
         let file = path.join(VERIFIER_KEY);
         let text = fs::read_to_string(&file).during("read", &file)?;
-        let verifier = text
+        let verifier: VerifierKey = text
             .trim_end()
             .parse()
             .map_err(|error| DirectoryError::Key { path: file, error })?;
+        let history = succession::open_history(path, &verifier)?;
+        let own = history.keys().last().map(|span| span.key.clone());
         Ok(Self {
             path: path.to_owned(),
-            verifier,
+            verifier: own.unwrap_or(verifier),
+            history,
         })
     }
 
-    /// Reads the signing key.
+    /// Reads the ledger's own signing key of today.
     ///
     /// # Errors
     /// When others may read or write the file, or it holds another ledger's key or none.
     pub fn signing_key(&self) -> Result<SigningKey, DirectoryError> {
-        let path = self.path.join(KEY);
-        refuse_exposed(&path)?;
-        let text = Zeroizing::new(fs::read_to_string(&path).during("read", &path)?);
-        let key: SigningKey = match text.trim_end().parse() {
-            Ok(key) => key,
-            Err(error) => return Err(DirectoryError::Key { path, error }),
-        };
-        if *key.verifier() != self.verifier {
-            return Err(DirectoryError::OtherKey {
-                path,
-                expected: Box::new(self.verifier.clone()),
-                found: Box::new(key.verifier().clone()),
-            });
-        }
-        Ok(key)
+        self.secret_of(&self.verifier)
     }
 
     /// The directory.
@@ -216,9 +235,14 @@ impl DataDirectory {
         self.verifier.name()
     }
 
-    /// The key that the ledger's signatures verify with.
+    /// The key that the ledger's signatures of today verify with.
     pub fn verifier(&self) -> &VerifierKey {
         &self.verifier
+    }
+
+    /// The history of the ledger's own keys; empty where it has had one alone.
+    pub fn history(&self) -> &KeyHistory {
+        &self.history
     }
 
     /// The settings file.
@@ -260,9 +284,21 @@ fn secret(key: &SigningKey) -> Zeroizing<String> {
     Zeroizing::new(format!("{}\n", *key.to_secret_text()))
 }
 
+/// Refuses a directory whose layout this program does not know. One that says nothing of a layout is let through: a
+/// journal that was copied alone can still be verified.
+///
+/// # Errors
+/// When `format` names another layout or none, or can't be read.
+pub fn refuse_other_layout(path: &Path) -> Result<(), DirectoryError> {
+    match check_format(path) {
+        Err(DirectoryError::NotADataDirectory(_) | DirectoryError::Unfinished(_)) => Ok(()),
+        checked => checked,
+    }
+}
+
 fn check_format(path: &Path) -> Result<(), DirectoryError> {
     let file = path.join(FORMAT);
-    let found = match fs::read_to_string(&file) {
+    let found = match read_format(&file) {
         Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(if path.join(UNFINISHED).exists() {
@@ -273,14 +309,26 @@ fn check_format(path: &Path) -> Result<(), DirectoryError> {
         }
         Err(error) => return Err(error).during("read", &file),
     };
-    let version = found.trim_end().strip_prefix(FORMAT_PREFIX);
-    if version == Some(&DIRECTORY_VERSION.to_string()) {
-        return Ok(());
+    let found = found.trim_end().to_owned();
+    match found.strip_prefix(FORMAT_PREFIX).map(str::parse::<u32>) {
+        Some(Ok(DIRECTORY_VERSION)) if found == this_format() => Ok(()),
+        Some(Ok(version)) if version > DIRECTORY_VERSION => Err(DirectoryError::OtherFormat {
+            path: path.to_owned(),
+            found,
+        }),
+        _ => Err(DirectoryError::FormatDamaged { path: file, found }),
     }
-    Err(DirectoryError::OtherFormat {
-        path: path.to_owned(),
-        found: found.trim_end().chars().take(80).collect(),
-    })
+}
+
+/// The start of the file; more than a name of a layout is none.
+fn read_format(file: &Path) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    io::Read::read_to_end(&mut io::Read::take(fs::File::open(file)?, 80), &mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn this_format() -> String {
+    format!("{FORMAT_PREFIX}{DIRECTORY_VERSION}")
 }
 
 /// Replaces a file's content, and makes it durable. The mode is set before the content is there.

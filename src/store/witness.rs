@@ -63,6 +63,14 @@ pub enum WitnessError {
     /// Not what `exhibit witness init` makes.
     #[error("{} is not a witness's directory of this version; `exhibit witness init` makes one", .0.display())]
     NotAWitness(PathBuf),
+    /// Made by a later version of this program.
+    #[error("{} is of a later version ({found:?}, and this program reads {:?}); use a newer exhibit", .path.display(), FORMAT_TEXT.trim_end())]
+    OtherVersion {
+        /// The directory.
+        path: PathBuf,
+        /// What its `format` says.
+        found: String,
+    },
     /// Another process works in it.
     #[error("a witness runs in {} already", .0.display())]
     InUse(PathBuf),
@@ -122,6 +130,12 @@ impl WitnessDirectory {
     pub fn open(path: &Path) -> Result<Self, WitnessError> {
         match fs::read_to_string(path.join(FORMAT)) {
             Ok(text) if text == FORMAT_TEXT => {}
+            Ok(text) if text.starts_with("exhibit-witness/") && text.len() < 80 => {
+                return Err(WitnessError::OtherVersion {
+                    path: path.to_owned(),
+                    found: text.trim_end().to_owned(),
+                });
+            }
             _ => return Err(WitnessError::NotAWitness(path.to_owned())),
         }
         let lock = FsDisk.lock(&path.join(LOCK));
@@ -157,10 +171,9 @@ impl WitnessDirectory {
     /// Names the line that is not as it should be.
     pub fn logs(&self) -> Result<Vec<VerifierKey>, WitnessError> {
         let path = self.path.join(LOGS);
-        let text = fs::read_to_string(&path).during("read", &path)?;
-        let policy: Policy = format!("{text}\nquorum none\n")
-            .parse()
-            .map_err(|error| WitnessError::Logs { path, error })?;
+        let mut file = fs::read(&path).during("read", &path)?;
+        file.extend_from_slice(b"\nquorum none\n");
+        let policy = Policy::parse(&file).map_err(|error| WitnessError::Logs { path, error })?;
         Ok(policy.logs().iter().map(|log| log.key.clone()).collect())
     }
 

@@ -416,7 +416,7 @@ fn a_running_server_keeps_confirmations_out_and_no_producer_can_post_one() {
             "forged",
         ];
         arguments.extend(["--type", event_type, "--json", &json, "--server", &url]);
-        broken.run(&arguments).is(3, &[field, "the ledger's own"]);
+        broken.run(&arguments).is(3, &[field, "is reserved"]);
     }
     assert!(server.stop().success());
 }

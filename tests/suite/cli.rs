@@ -1,10 +1,13 @@
 //! The command line: sessions that are documentation too, its reference, and the real program against a real server.
 
+mod forging;
 mod histories;
 mod keys;
 mod monitoring;
 mod recording;
+mod refusals;
 mod remembering;
+mod rotation;
 mod verifying;
 
 use std::{

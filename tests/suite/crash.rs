@@ -113,6 +113,7 @@ fn async_events(
             .map(move |number| AppendStreamRequest {
                 event: Some(deployment(&source, &format!("event-{number}"))),
                 want_receipt: false,
+                ..Default::default()
             }),
     )
 }

@@ -218,6 +218,54 @@ fn a_partial_pack_ties_a_time_stamp_beyond_its_range_to_its_tree() {
 }
 
 #[test]
+fn a_key_that_was_added_later_verifies_what_was_stamped_before_it() {
+    needs_openssl!();
+    let parent = tempfile::tempdir().unwrap();
+    let directory = ledger(parent.path(), 300);
+    let authority = Authority::new(Keys::Elliptic, STAMPING, "30");
+    let (query, answer) = (parent.path().join("c.tsq"), parent.path().join("c.tsr"));
+    let dir = text(&directory);
+    run_ok(&["timestamp", "query", "--dir", dir, "--out", text(&query)]);
+    fs::write(&answer, authority.answer(&fs::read(&query).unwrap())).unwrap();
+    run_ok(&["timestamp", "add", "--dir", dir, text(&answer)]);
+    run_ok(&["key", "add", dir, "--type", "ml-dsa-44"]);
+    let pack = |name: &str, range: &[&str]| {
+        let pack = parent.path().join(name);
+        let arguments = ["export", "--dir", dir, "--out", text(&pack)];
+        run_ok(&[&arguments[..], range].concat());
+        pack
+    };
+    let whole = pack("whole.zip", &[]);
+    let part = pack("part.zip", &["--start", "256"]);
+    let keys = fs::read_dir(directory.join("keys")).unwrap();
+    let mut keys = keys.map(|entry| entry.unwrap().path());
+    let added = keys.find(|path| path.extension().is_some_and(|e| e == "vkey"));
+    let added = format!("@{}", text(&added.unwrap()));
+    let own = format!("@{dir}/log.vkey");
+    let root = authority.path("root.pem");
+    for target in [directory.as_path(), &whole, &part] {
+        for key in [&own, &added] {
+            let mut arguments = vec!["verify", text(target), "--vkey", key];
+            arguments.extend(["--format", "json", "--tsa-roots", text(&root)]);
+            let output = run(&arguments);
+            let report = json(&output);
+            assert_eq!(kinds(&report), Vec::<String>::new(), "{report}");
+            assert_eq!(output.status.code(), Some(0), "{report}");
+            assert_eq!(report["existed"][0]["entries"]["end"], 300, "{report}");
+        }
+    }
+    // Another root at that size is still another history.
+    let stamped = directory.join("timestamps/300/checkpoint");
+    let note = fs::read_to_string(&stamped).unwrap();
+    let base64 = note.lines().nth(2).unwrap();
+    let other = note.replace(base64, &format!("AAAA{}", &base64[4..]));
+    fs::write(&stamped, other).unwrap();
+    let output = run(&["verify", dir, "--vkey", &added, "--format", "json"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(kinds(&json(&output)).contains(&"forked".to_owned()));
+}
+
+#[test]
 fn answers_that_prove_nothing_are_refused_before_they_are_kept() {
     needs_openssl!();
     let parent = tempfile::tempdir().unwrap();

@@ -77,6 +77,7 @@ impl Posting {
         let request = proto::AppendStreamRequest {
             event: Some(event),
             want_receipt: false,
+            ..Default::default()
         };
         self.events.send(request).await.unwrap();
     }

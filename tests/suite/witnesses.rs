@@ -18,6 +18,7 @@ use exhibit::{
 use crate::process::{exhibit, init, run, run_ok};
 
 mod recovery;
+mod waiting;
 
 /// A running `exhibit`, killed without mercy when dropped.
 pub(crate) struct Running {
@@ -371,6 +372,9 @@ fn the_protocol_has_its_statuses_and_a_killed_witness_remembers() {
         ("old 0\n", 400),
         (&log.request(9, 4), 400),
         (&other.request(0, 4), 404),
+        // The first thing that is wrong is the answer.
+        (&other.request(9, 4), 404),
+        (&unsigned.to_string().replacen("old 0", "old 9", 1), 403),
         (&unsigned.to_string(), 403),
         (&log.request(3, 4), 409),
         (&log.request(0, 4), 200),

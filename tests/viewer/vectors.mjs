@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { blake3 } from '../../src/viewer/node_modules/@noble/hashes/blake3.js';
 import { fromHex, hex, toBase64, utf8 } from '../../src/viewer/check/bytes.js';
 import { decodeEntry, decodePayload, payloadCommitment } from '../../src/viewer/check/entry.js';
-import { chainHash, genesisHash, leafHash, partHash } from '../../src/viewer/check/hashes.js';
+import { chainHash, fileHash, fileHasher, genesisHash, leafHash, partHash } from '../../src/viewer/check/hashes.js';
 import { checkSignature, parseCheckpoint, parseKey } from '../../src/viewer/check/note.js';
 import { Frontier } from '../../src/viewer/check/tree.js';
 
@@ -35,6 +35,18 @@ for (let length = 0; length <= 1100; length += 1) {
   const bytes = material.subarray(length, 2 * length);
   const cut = length >> 1;
   assert.equal(hex(partHash(bytes.subarray(0, cut), bytes.subarray(cut))), hex(blake3(bytes, { context })), `${length} bytes`);
+}
+
+// And of files, around every length at which its tree changes, in pieces of all sizes.
+const file = Uint8Array.from({ length: 70_000 }, (_, at) => (at * 11 + (at >> 7)) % 253);
+for (const chunks of [0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 68]) {
+  for (const length of [1024 * chunks - 1, 1024 * chunks, 1024 * chunks + 1, 1024 * chunks + 65].filter((length) => length >= 0)) {
+    const bytes = file.subarray(0, length);
+    assert.equal(hex(fileHash(bytes)), hex(blake3(bytes)), `${length} bytes`);
+    const hasher = fileHasher();
+    for (let at = 0, size = 1; at < length; at += size, size = (size * 5) % 4099) hasher.update(bytes.subarray(at, at + size));
+    assert.equal(hex(hasher.digest()), hex(blake3(bytes)), `${length} bytes in pieces`);
+  }
 }
 
 const key = parseKey(vectors.log_vkey);

@@ -47,7 +47,7 @@ pub async fn stream(
     let run = run.to_owned();
     let requests = tokio_stream::iter((0..events).map(move |number| AppendStreamRequest {
         event: Some(deployment(&run, number)),
-        want_receipt: false,
+        ..AppendStreamRequest::default()
     }));
     let started = Instant::now();
     let mut answers = client.append_stream(requests).await?.into_inner();

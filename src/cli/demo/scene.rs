@@ -116,6 +116,7 @@ impl Scene {
             .map(|event| AppendStreamRequest {
                 event: Some(event.clone()),
                 want_receipt: false,
+                ..Default::default()
             })
             .collect();
         let started = Instant::now();

@@ -94,6 +94,7 @@ impl Export {
             timestamps: Timestamps::of(directory.path()).list().map_err(|error| {
                 CliError::failed("the ledger's time stamps can't be read").because(error)
             })?,
+            history: directory.history().clone(),
             ..PackRequest::full(checkpoint, directory.verifier().clone())
         };
         let mut counting = Counting {

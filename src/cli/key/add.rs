@@ -7,30 +7,28 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::super::{
-    args,
-    error::{CliError, say},
-    exit::Exit,
-    output::{Output, Render, field_table, fields},
-    reading::directory_error,
+use super::{
+    super::{
+        args,
+        error::{CliError, say},
+        exit::Exit,
+        output::{Output, Render, field_table, fields},
+        reading::directory_error,
+    },
+    no_random,
+    posting::{self, Announcement},
 };
 use crate::{
-    evidence::{Custom, CustomPart, Evidence, PostedEvent},
     ledger::{
-        event::Event,
         note::{CosigningKey, KeyType, VerifierKey},
-        position::{EntryIndex, UnixNanos},
+        position::EntryIndex,
     },
-    service::{
-        convert::SaltSource,
-        ledger::{AppendError, Ledger, LedgerOptions, Recorded},
-    },
+    service::ledger::{AppendError, Ledger, LedgerOptions, Recorded},
     store::directory::DataDirectory,
 };
 
-/// The type and the source of the entry that makes a key known.
+/// The type of the entry that makes a key known.
 const EVENT_TYPE: &str = "ledger.key-added.v1";
-const SOURCE: &str = "exhibit:keys";
 
 /// Make a key that signs every checkpoint beside the ledger's own (offline)
 ///
@@ -135,48 +133,22 @@ impl Add {
         directory: &DataDirectory,
         key: &VerifierKey,
     ) -> Result<Result<Recorded, AppendError>, CliError> {
-        let event = self.event(directory.verifier(), key)?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| CliError::failed("the system refused a runtime").because(error))?;
-        Ok(runtime.block_on(ledger.append(event, true)))
-    }
-
-    fn event(&self, own: &VerifierKey, key: &VerifierKey) -> Result<Event, CliError> {
         let body = serde_json::json!({
             "key": key.to_string(),
             "key_type": key.key_type().to_string(),
-            "beside": own.to_string(),
+            "beside": directory.verifier().to_string(),
             "reason": self.reason,
         });
-        let by = self.by.iter().map(|by| CustomPart {
-            name: "by".to_owned(),
-            content_type: "text/plain".to_owned(),
-            content: by.clone().into_bytes(),
-        });
-        let mut posted = PostedEvent::new(
-            SOURCE,
-            key.id().to_string(),
-            Evidence::Custom(Custom {
-                event_type: EVENT_TYPE.to_owned(),
-                json: body.to_string().into_bytes(),
-                parts: by.collect(),
-            }),
-        );
-        posted.subject = Some(format!("key {}", key.id()));
-        SaltSource::new()
-            .with(|mut salts| posted.into_event("exhibit key add", UnixNanos::now(), &mut salts))
-            .map_err(no_random)?
-            .map_err(|violations| {
-                let said: Vec<String> = violations.iter().map(ToString::to_string).collect();
-                CliError::failed("the entry can't be made").because(said.join("; "))
-            })
+        let announcement = Announcement {
+            event_type: EVENT_TYPE,
+            event_id: key.id().to_string(),
+            subject: format!("key {}", key.id()),
+            body: body.to_string(),
+            by: self.by.as_deref(),
+            command: "exhibit key add",
+        };
+        posting::record(ledger, announcement)
     }
-}
-
-fn no_random(error: getrandom::Error) -> CliError {
-    CliError::failed("the system gives no random bytes").because(error)
 }
 
 /// A key that signs beside the ledger's own.

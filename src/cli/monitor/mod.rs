@@ -2,11 +2,15 @@
 //!
 //! A round with one server (`round`) fetches its checkpoint, demands that history went on from the last one, and
 //! verifies every new entry and payload. What must always be true: the position is saved after the work that it stands
-//! for, and only if nothing was found, so a monitor that is killed at any moment does that work again; a finding stays
-//! until somebody has looked at it; an outage is a failure, never a finding.
+//! for, and only if nothing was found, so a monitor that is killed at any moment does again what it had not saved; a
+//! position within a round is one that the server has proven to be a beginning of its checkpoint; an event is kept among
+//! those that were seen (`seen`) before the position moves beyond it; a finding stays until somebody has looked at it; an
+//! outage is a failure, never a finding.
 
+mod checking;
 mod figures;
 mod round;
+mod seen;
 mod serving;
 mod shown;
 

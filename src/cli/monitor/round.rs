@@ -2,22 +2,26 @@
 
 use std::time::Duration;
 
-use super::super::{
-    connect::{ServerUrl, Session},
-    error::{CliError, say},
-    pins::{Pin, Pins},
+use super::{
+    super::{
+        connect::{ServerUrl, Session},
+        error::{CliError, say},
+        pins::{Pin, Pins},
+    },
+    checking::{Checking, history_of},
+    seen::Seen,
 };
 use crate::{
     ledger::{
         checkpoint::{CheckpointError, SignedCheckpoint},
         finding::{Finding, FindingKind},
-        hash::{LeafHash, NodeHash},
+        hash::{LeafHash, NodeHash, RootHash},
+        keys::{KeyHistory, Keyring},
         note::{NoteError, VerifierKey},
-        position::{EntryIndex, TreeSize, UnixNanos, count},
+        position::{EntryIndex, TreeSize, UnixNanos},
         tree::{Frontier, consistency_holds},
-        verify::{Chunk, Counts, Findings, IdentityKey, LedgerCheck, check_chunk},
+        verify::{Counts, Findings},
     },
-    pack::breaks::Breaks,
     service::{
         convert::{ReceivedEntry, entry_from_proto},
         proto,
@@ -26,8 +30,8 @@ use crate::{
 
 /// How long a server may take for an answer, or for the next entry.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Entries that are checked together.
-const CHUNK_ENTRIES: usize = 256;
+/// Entries after which the position is saved within a round, so that a round of millions is not begun anew.
+const STRETCH_ENTRIES: u64 = 4096;
 
 /// The trusted keys, at most one a name.
 #[derive(Debug)]
@@ -156,14 +160,18 @@ pub(super) fn round(url: &ServerUrl, keys: &Keys, state: &mut Pins) -> Result<Ou
             return Ok(outcome.found(Finding::new(kind, "a signed checkpoint", error)));
         }
     };
-    let Some(key) = keys.of(&signed) else {
-        return Err(CliError::failed("there is no key to verify with"));
-    };
+    let none = || CliError::failed("there is no key to verify with");
+    let key = keys.of(&signed).ok_or_else(none)?;
     let pin = state.find(key.name()).cloned();
     outcome.origin = key.name().to_string();
     outcome.size = signed.checkpoint().size.value();
-    outcome.verified = pin.as_ref().map_or(0, |pin| pin.size().value());
-    if let Err(error) = signed.verify(key) {
+    outcome.verified = pin.as_ref().map_or(0, |pin| pin.verified().value());
+    let history = match history_of(&answer) {
+        Ok(history) => history,
+        Err(finding) => return Ok(outcome.found(finding)),
+    };
+    let keys = Keyring::carried(key, &history);
+    if let Err(error) = keys.verify(&signed) {
         let expected = format!("a signature by {key}");
         let finding = Finding::new(distrust(&error, pin.as_ref()), expected, error);
         return Ok(outcome.found(finding));
@@ -171,31 +179,17 @@ pub(super) fn round(url: &ServerUrl, keys: &Keys, state: &mut Pins) -> Result<Ou
     let mut visit = Visit {
         session: &mut session,
         signed: &signed,
+        key: keys.signer_of(&signed),
         pin: pin.as_ref(),
+        state,
         outcome,
+        history: &history,
     };
     let Some(start) = visit.continues()? else {
         return Ok(visit.outcome);
     };
-    let end = visit.entries(start, key)?;
-    let mut outcome = visit.outcome;
-    if let Some((tree, first_leaf)) = end.filter(|_| outcome.findings.total == 0) {
-        outcome.verified = outcome.size;
-        let new = Pin {
-            key: key.clone(),
-            checkpoint: (outcome.size > 0).then_some(signed),
-            first_leaf: pin.and_then(|pin| pin.first_leaf).or(first_leaf),
-            subtrees: tree.subtrees().to_vec(),
-        };
-        if !state.replace(new)? {
-            return Err(CliError::failed(format!(
-                "the position of {} was changed by another monitor",
-                outcome.origin
-            ))
-            .with_help("give each monitor its own --state"));
-        }
-    }
-    Ok(outcome)
+    visit.entries(start)?;
+    Ok(visit.outcome)
 }
 
 /// What a checkpoint is that its key did not sign: of a ledger that was seen before, it is signed by another key.
@@ -208,6 +202,8 @@ fn distrust(error: &CheckpointError, pin: Option<&Pin>) -> FindingKind {
         CheckpointError::Note(NoteError::NotSignedBy(_) | NoteError::BadSignature(_)) => {
             FindingKind::CheckpointUntrusted
         }
+        CheckpointError::OutOfRange { .. } => FindingKind::KeyOutOfRange,
+        CheckpointError::KeyCompromised { .. } => FindingKind::KeyCompromised,
         _ => FindingKind::CheckpointMalformed,
     }
 }
@@ -216,8 +212,12 @@ fn distrust(error: &CheckpointError, pin: Option<&Pin>) -> FindingKind {
 struct Visit<'a> {
     session: &'a mut Session,
     signed: &'a SignedCheckpoint,
+    key: &'a VerifierKey,
+    /// The position that the round began from.
     pin: Option<&'a Pin>,
+    state: &'a mut Pins,
     outcome: Outcome,
+    history: &'a KeyHistory,
 }
 
 impl Visit<'_> {
@@ -234,17 +234,40 @@ impl Visit<'_> {
             CliError::failed("the position that was saved can't be gone on from")
                 .with_help("name another file with --state; everything is then verified again")
         })?;
-        let (size, then) = (self.size(), tree.size());
+        let (size, then) = (self.size(), pin.size());
         if size < then {
-            let expected = format!("the {then} entries that were verified");
+            let expected = format!("the {then} entries that were there before");
             let found = format!("{size} entries");
             let at = size.next_index();
             let finding = Finding::at(FindingKind::RolledBack, at, expected, found);
             return self.astray(pin, finding);
         }
+        let accepted = pin.checkpoint.as_ref().map(|signed| signed.checkpoint());
+        let accepted = accepted.map(|checkpoint| (checkpoint.size, checkpoint.root));
+        // A round that was ended early has come to fewer entries than the checkpoint covers.
+        for old in accepted.into_iter().chain([(tree.size(), tree.root())]) {
+            if !self.begins_with(old)? {
+                let (then, root) = old;
+                let expected = format!("a proof that root {root} at size {then} is the beginning");
+                let signed = self.signed.checkpoint();
+                let found = format!("none that leads to root {} at size {size}", signed.root);
+                let finding = Finding::new(FindingKind::Forked, expected, found);
+                return self.astray(pin, finding);
+            }
+        }
+        Ok(Some(tree))
+    }
+
+    /// Whether the server proves that its checkpoint's tree begins with this one.
+    fn begins_with(&mut self, old: (TreeSize, RootHash)) -> Result<bool, CliError> {
+        let signed = self.signed.checkpoint();
+        let new = (signed.size, signed.root);
+        if old == new {
+            return Ok(true);
+        }
         let request = proto::GetConsistencyProofRequest {
-            old_size: then.value(),
-            new_size: size.value(),
+            old_size: old.0.value(),
+            new_size: new.0.value(),
         };
         let proof = self
             .session
@@ -256,17 +279,28 @@ impl Visit<'_> {
         let hashes: Option<Vec<NodeHash>> = hashes
             .map(|hash| hash.ok().map(NodeHash::from_bytes))
             .collect();
-        let (old, new) = ((then, tree.root()), (size, self.signed.checkpoint().root));
-        if hashes.is_some_and(|hashes| consistency_holds(old, new, &hashes)) {
-            return Ok(Some(tree));
+        Ok(hashes.is_some_and(|hashes| consistency_holds(old, new, &hashes)))
+    }
+
+    /// Saves how far entries are verified: all of the checkpoint's, or a beginning of them that was shown to be one.
+    fn save(&mut self, tree: &Frontier, first_leaf: Option<LeafHash>) -> Result<(), CliError> {
+        let (size, verified) = (self.size(), tree.size());
+        let new = Pin {
+            key: self.key.clone(),
+            checkpoint: (size != TreeSize::EMPTY).then(|| self.signed.clone()),
+            first_leaf: self.pin.and_then(|pin| pin.first_leaf).or(first_leaf),
+            verified: (verified < size).then_some(verified),
+            subtrees: tree.subtrees().to_vec(),
+        };
+        if !self.state.replace(new)? {
+            return Err(CliError::failed(format!(
+                "the position of {} was changed by another monitor",
+                self.outcome.origin
+            ))
+            .with_help("give each monitor its own --state"));
         }
-        let expected = format!(
-            "a proof that root {} at size {then} is the beginning",
-            old.1
-        );
-        let found = format!("none that leads to root {} at size {size}", new.1);
-        let finding = Finding::new(FindingKind::Forked, expected, found);
-        self.astray(pin, finding)
+        self.outcome.verified = verified.value();
+        Ok(())
     }
 
     /// History did not go on: a ledger that begins with another entry was begun anew.
@@ -288,51 +322,97 @@ impl Visit<'_> {
         Ok(None)
     }
 
-    /// Verifies the entries from the position on; gives the tree over all, and the first leaf if that was among them.
-    fn entries(
-        &mut self,
-        mut tree: Frontier,
-        key: &VerifierKey,
-    ) -> Result<Option<(Frontier, Option<LeafHash>)>, CliError> {
-        let end = self.size().next_index();
-        let from = tree.size().next_index();
-        if from == end {
-            return Ok(Some((tree, None)));
+    /// Verifies the entries from the position on, and moves it as far as nothing is found.
+    fn entries(&mut self, mut tree: Frontier) -> Result<(), CliError> {
+        let (size, from) = (self.size(), tree.size().next_index());
+        if tree.size() == size {
+            return self.save(&tree, None);
         }
+        let anew = self.pin.is_none_or(|pin| pin.checkpoint.is_none());
+        let positions = self.state.path().clone();
+        let seen = Seen::open(&positions, self.key.name(), anew).map_err(unseen)?;
         // The last one of the round before once more: the chain goes on from it.
         let first = EntryIndex::new(from.value().saturating_sub(1));
-        let mut check = Checking::start(first, from, key)?;
-        self.list(first..end, |received| check.take(received, &mut tree))?;
-        check.flush(&mut tree);
-        let expected = check.next;
-        let (mut findings, counts) = check.order.finish();
-        let confirmed = check.breaks.cover(&mut findings).len();
+        let mut check = Checking::start(first, from, self.key, seen, self.history);
+        let (end, mut stop) = (size.next_index(), first);
+        while check.next == stop && stop < end {
+            stop = end.min(stop.plus(STRETCH_ENTRIES));
+            self.list(check.next..stop, |received| check.take(received, &mut tree))?;
+            check.flush(&mut tree);
+            // Where something is wrong the position stays, and the round goes on to find all of it.
+            if check.order.has_findings() || check.keys.has_findings() {
+                check.drop_what_is_hopeless();
+            } else if check.next == stop && stop < end {
+                if !self.begins_with((tree.size(), tree.root()))? {
+                    self.diverges(&tree, from);
+                    return Ok(());
+                }
+                check.seen.keep().map_err(unseen)?;
+                self.save(&tree, check.first_leaf)?;
+            }
+        }
+        self.end(&tree, check)
+    }
+
+    /// Judges a round that has come to its last entry, and moves the position there if nothing was found.
+    fn end(&mut self, tree: &Frontier, check: Checking) -> Result<(), CliError> {
+        let Checking {
+            order,
+            breaks,
+            next,
+            from,
+            first_leaf,
+            mut seen,
+            keys,
+            ..
+        } = check;
+        let end = self.size().next_index();
+        let (mut findings, counts) = order.finish();
+        let confirmed = breaks.cover(&mut findings).len();
         if confirmed > 0 {
-            let what = format!(
-                "{confirmed} things are wrong with entries {first} to {}, and confirmed in the ledger: see `exhibit break list`",
-                end.value().saturating_sub(1)
-            );
-            say("warning", what);
+            let what = format!("{confirmed} things are wrong, and confirmed in the ledger");
+            say("warning", format!("{what}: see `exhibit break list`"));
         }
         self.outcome.findings.join(findings);
+        self.outcome.findings.extend(keys.finish());
         self.outcome.counts = counts;
-        if expected < end {
+        if next < end {
             let kind = FindingKind::MissingEntries;
-            let expected_entries = format!("entries up to {end}, as the checkpoint says");
-            let found = format!("the end after entry {}", expected.value().saturating_sub(1));
-            self.outcome
-                .findings
-                .push(Finding::at(kind, expected, expected_entries, found));
-            return Ok(None);
-        }
-        let signed = self.signed.checkpoint();
-        if tree.root() != signed.root {
-            let expected = format!("root {} at size {}", signed.root, signed.size);
-            let found = format!("root {}", tree.root());
-            let finding = Finding::at(FindingKind::RootMismatch, from, expected, found);
+            let expected = format!("entries up to {end}, as the checkpoint says");
+            let found = format!("the end after entry {}", next.value().saturating_sub(1));
+            let finding = Finding::at(kind, next, expected, found);
             self.outcome.findings.push(finding);
+            return Ok(());
         }
-        Ok(Some((tree, check.first_leaf)))
+        if tree.root() != self.signed.checkpoint().root {
+            self.diverges(tree, from);
+        }
+        let findings = &mut self.outcome.findings;
+        let repeated = seen.repeated(|first, again| {
+            let expected = format!("no second entry for the event of entry {first}");
+            let kind = FindingKind::DuplicateEvent;
+            findings.push(Finding::at(kind, again, expected, format!("entry {again}")));
+        });
+        repeated.map_err(unseen)?;
+        if self.outcome.findings.total > 0 {
+            return Ok(());
+        }
+        seen.keep().map_err(unseen)?;
+        self.save(tree, first_leaf)
+    }
+
+    /// The entries are others than those that the checkpoint was signed for.
+    fn diverges(&mut self, tree: &Frontier, from: EntryIndex) {
+        let signed = self.signed.checkpoint();
+        let expected = format!("root {} at size {}", signed.root, signed.size);
+        let found = if tree.size() == signed.size {
+            format!("root {}", tree.root())
+        } else {
+            let (root, size) = (tree.root(), tree.size());
+            format!("root {root} at size {size}, and no proof that it is the beginning")
+        };
+        let finding = Finding::at(FindingKind::RootMismatch, from, expected, found);
+        self.outcome.findings.push(finding);
     }
 
     fn list(
@@ -367,73 +447,10 @@ impl Visit<'_> {
     }
 }
 
-/// Entries under verification.
-struct Checking {
-    order: LedgerCheck,
-    breaks: Breaks,
-    identities: IdentityKey,
-    waiting: Vec<ReceivedEntry>,
-    /// The index that the next entry should have.
-    next: EntryIndex,
-    /// From where on leaves are new to the tree.
-    from: EntryIndex,
-    first_leaf: Option<LeafHash>,
-}
-
-impl Checking {
-    fn start(first: EntryIndex, from: EntryIndex, key: &VerifierKey) -> Result<Self, CliError> {
-        let mut random = [0; 32];
-        getrandom::fill(&mut random).map_err(|error| {
-            CliError::failed("the system has no random numbers").because(error.to_string())
-        })?;
-        Ok(Self {
-            order: LedgerCheck::starting_at(first, key.name().as_str()),
-            breaks: Breaks::default(),
-            identities: IdentityKey::new(random),
-            waiting: Vec::new(),
-            next: first,
-            from,
-            first_leaf: None,
-        })
-    }
-
-    fn take(&mut self, received: ReceivedEntry, tree: &mut Frontier) {
-        self.waiting.push(received);
-        if self.waiting.len() >= CHUNK_ENTRIES {
-            self.flush(tree);
-        }
-    }
-
-    fn flush(&mut self, tree: &mut Frontier) {
-        let waiting = std::mem::take(&mut self.waiting);
-        let entries: Vec<&[u8]> = waiting.iter().map(|read| read.entry.as_slice()).collect();
-        let payloads: Vec<u8> = waiting
-            .iter()
-            .flat_map(|read| &read.payload)
-            .copied()
-            .collect();
-        if entries.is_empty() {
-            return;
-        }
-        let chunk = Chunk {
-            first: self.next,
-            entries: &entries,
-            payloads: Some(&payloads),
-        };
-        let mut report = check_chunk(chunk, &self.identities);
-        self.breaks.take(std::mem::take(&mut report.breaks));
-        for (index, leaf) in (self.next.value()..)
-            .map(EntryIndex::new)
-            .zip(&report.leaves)
-        {
-            if index == EntryIndex::default() {
-                self.first_leaf = Some(*leaf);
-            }
-            if index >= self.from {
-                tree.push(*leaf, |_, _| {});
-            }
-        }
-        self.next = self.next.plus(count(report.leaves.len()));
-        self.order.absorb(report);
-    }
+fn unseen(error: std::io::Error) -> CliError {
+    CliError::failed("the events of earlier rounds can't be remembered")
+        .because(error)
+        .with_help(
+            "make room, or name another file with --state; everything is then verified again",
+        )
 }

@@ -12,6 +12,7 @@ use super::{super::error::CliError, Pin};
 use crate::ledger::{
     checkpoint::SignedCheckpoint,
     hash::{LeafHash, NodeHash},
+    position::TreeSize,
 };
 
 const FORMAT: &str = "exhibit-pins/1";
@@ -31,6 +32,8 @@ struct Line {
     checkpoint: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     first_leaf: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    verified: Option<u64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     subtrees: Vec<String>,
 }
@@ -44,6 +47,7 @@ impl Line {
                 .as_ref()
                 .map(|signed| signed.note().to_string()),
             first_leaf: pin.first_leaf.map(|leaf| leaf.to_string()),
+            verified: pin.verified.map(TreeSize::value),
             subtrees: pin.subtrees.iter().map(ToString::to_string).collect(),
         }
     }
@@ -63,6 +67,13 @@ impl Line {
         let leaf = |text: String| text.parse::<LeafHash>().map_err(|error| error.to_string());
         let node = |text: String| text.parse::<NodeHash>().map_err(|error| error.to_string());
         let first_leaf = self.first_leaf.map(leaf).transpose()?;
+        let verified = self.verified.map(TreeSize::new);
+        let size = checkpoint
+            .as_ref()
+            .map(|signed: &SignedCheckpoint| signed.checkpoint().size);
+        if verified.is_some_and(|verified| verified == TreeSize::EMPTY || Some(verified) >= size) {
+            return Err("`verified` is not between 0 and the size of the checkpoint".to_owned());
+        }
         let subtrees = self
             .subtrees
             .into_iter()
@@ -72,6 +83,7 @@ impl Line {
             key,
             checkpoint,
             first_leaf,
+            verified,
             subtrees,
         })
     }

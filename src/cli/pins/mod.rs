@@ -86,7 +86,10 @@ pub(super) struct Pin {
     pub(super) checkpoint: Option<SignedCheckpoint>,
     /// The leaf of its first entry, where that was seen.
     pub(super) first_leaf: Option<LeafHash>,
-    /// The subtrees at the right edge of the tree at that checkpoint, where somebody goes on from there.
+    /// How many entries somebody has come to, where that is less than the checkpoint covers. They were shown to be its
+    /// beginning.
+    pub(super) verified: Option<TreeSize>,
+    /// The subtrees at the right edge of the tree of those entries, where somebody goes on from there.
     pub(super) subtrees: Vec<NodeHash>,
 }
 
@@ -97,12 +100,19 @@ impl Pin {
         signed.map_or(TreeSize::EMPTY, |signed| signed.checkpoint().size)
     }
 
+    /// How many entries are verified.
+    #[cfg(feature = "server")]
+    pub(super) fn verified(&self) -> TreeSize {
+        self.verified.unwrap_or_else(|| self.size())
+    }
+
     /// The tree to go on from, if the pin holds all that takes.
     #[cfg(feature = "server")]
     pub(super) fn tree(&self) -> Option<Frontier> {
-        let tree = Frontier::resume(self.size(), self.subtrees.clone())?;
+        let tree = Frontier::resume(self.verified(), self.subtrees.clone())?;
         let signed = self.checkpoint.as_ref()?;
-        (tree.root() == signed.checkpoint().root).then_some(tree)
+        let whole = self.verified.is_none();
+        (!whole || tree.root() == signed.checkpoint().root).then_some(tree)
     }
 
     /// What the history at hand must continue.
@@ -201,6 +211,7 @@ mod tests {
             key: key.verifier().clone(),
             checkpoint: Some(checkpoint.sign(&key)),
             first_leaf: Some(LeafHash::from_bytes([1; 32])),
+            verified: (size > 100).then_some(TreeSize::new(100)),
             subtrees: vec![NodeHash::from_bytes([2; 32])],
         }
     }
@@ -258,10 +269,12 @@ mod tests {
         pins.replace(pin("a.example", 300)).unwrap();
         let good = std::fs::read_to_string(&path).unwrap();
         let whole = |change: &dyn Fn(&str) -> String| change(&good);
-        let damaged: [String; 5] = [
+        let damaged: [String; 7] = [
             whole(&|text| text.replacen("exhibit-pins/1", "exhibit-pins/2", 1)),
             whole(&|text| text.replacen("\\n300\\n", "\\n299\\n", 1)),
             whole(&|text| text.replacen("0101", "01", 1)),
+            whole(&|text| text.replacen("\"verified\": 100", "\"verified\": 300", 1)),
+            whole(&|text| text.replacen("\"verified\": 100", "\"verified\": 0", 1)),
             whole(&|text| text.chars().take(text.len() / 2).collect()),
             whole(&|_| String::new()),
         ];

@@ -75,7 +75,7 @@ fn untrusted(source: ReceiptError) -> CliError {
     CliError::Untrusted {
         what: "the receipt that the server gave proves nothing".to_owned(),
         source: Box::new(source),
-        help: "is this the right --server and the right --vkey? Keep the receipt, and ask whoever runs the ledger",
+        help: "is this the right --server and the right --vkey, of today if the ledger's key was rotated? Keep the receipt, and ask whoever runs the ledger",
     }
 }
 

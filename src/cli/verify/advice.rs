@@ -10,9 +10,6 @@ pub(in crate::cli) const fn advice(kind: FindingKind) -> &'static str {
             "without a checkpoint nothing is signed: ask for a fresh export, and compare it with a receipt or \
              checkpoint you kept"
         }
-        Kind::CheckpointUntrusted => {
-            "make sure of the key by another way than this pack; if it is right, somebody else signed this"
-        }
         Kind::CosignatureInvalid => {
             "ask the witness itself for the checkpoint it cosigned, and find out who put this line there"
         }
@@ -73,13 +70,46 @@ pub(in crate::cli) const fn advice(kind: FindingKind) -> &'static str {
             "entries that existed are gone: keep what you have, and ask for the ledger as of your checkpoint or receipt; to \
              look at an older pack on purpose, --no-pins"
         }
+        Kind::CheckpointUntrusted
+        | Kind::KeyChanged
+        | Kind::KeyHistoryInvalid
+        | Kind::KeyHistoryIncomplete
+        | Kind::KeyOutOfRange
+        | Kind::KeyCompromised => about_keys(kind),
+        Kind::Recreated => {
+            "this is another ledger under the old name: ask where the old one is; only if its end was announced, \
+             `exhibit pins forget NAME`"
+        }
+    }
+}
+
+/// What to do about the keys of a ledger.
+const fn about_keys(kind: FindingKind) -> &'static str {
+    use FindingKind as Kind;
+    match kind {
+        Kind::CheckpointUntrusted => {
+            "make sure of the key by another way than this pack; if it is right, somebody else signed this, or the ledger with \
+             another of its keys: verify a pack of today, or a receipt with --against PACK"
+        }
         Kind::KeyChanged => {
             "ask the operator, by another way than this, whether the key was changed and why; if so, give the new one with \
              --vkey, and what was remembered of the history is still demanded"
         }
-        Kind::Recreated => {
-            "this is another ledger under the old name: ask where the old one is; only if its end was announced, \
-             `exhibit pins forget NAME`"
+        Kind::KeyHistoryInvalid => {
+            "do not trust another key than your own by this history: ask for a fresh export, and ask the operator, by \
+             another way than this, which keys the ledger has had"
+        }
+        Kind::KeyHistoryIncomplete => {
+            "somebody left out a change of keys, or put one in: ask for a fresh export, and ask the operator, by another \
+             way than this, which keys the ledger has had"
+        }
+        Kind::KeyOutOfRange => {
+            "somebody signed with a key that was not to sign any more: keep this, tell the operator, and rely on what the \
+             ledger's present key signed"
+        }
+        _ => {
+            "get the ledger's present key from its operator, by another way than this, and verify with that; what only the \
+             compromised key signed, a thief may have made"
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     cli::error::CliError,
     ledger::receipt::Receipt,
-    pack::{Report, VerifyOptions, read::PackFiles, verify_receipt_against},
+    pack::{Report, VerifyOptions, read::PackFiles, verify_receipt_against, verify_receipt_of},
 };
 
 /// Verifies a receipt against a later state of its ledger.
@@ -69,7 +69,10 @@ fn in_directory(
     trust: &Trust,
     mut options: VerifyOptions,
 ) -> Result<Report, CliError> {
-    let alone = crate::pack::verify_receipt(bytes, trust.key());
+    let Target::DataDirectory(path) = later else {
+        return check(later, trust.key(), &options);
+    };
+    let alone = verify_receipt_of(bytes, trust.key(), path);
     let alone = alone.map_err(super::unverifiable)?;
     if alone.findings.total > 0 {
         return Ok(alone);

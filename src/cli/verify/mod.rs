@@ -35,6 +35,7 @@ use against::verify_against;
 pub(in crate::cli) use breaks::lines_of;
 use shown::Shown;
 use target::Target;
+pub(super) use target::open_pack;
 use trust::Trust;
 
 /// Verify an audit pack, a data directory, a receipt, or a running ledger (offline, except for a URL)
@@ -133,8 +134,8 @@ impl Verify {
         let Some(path) = &self.policy else {
             return Ok(None);
         };
-        let text = fs::read_to_string(path).map_err(CliError::read(path))?;
-        let policy: Policy = text.parse().map_err(|error| {
+        let file = fs::read(path).map_err(CliError::read(path))?;
+        let policy = Policy::parse(&file).map_err(|error| {
             CliError::failed(format!("{} is not a witness policy", path.display())).because(error)
         })?;
         if policy.needs_witnesses() {

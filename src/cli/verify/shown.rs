@@ -125,6 +125,12 @@ impl Shown<'_> {
             fields.push(("witness", format!("{}: {seen}", witness.name)));
         }
         fields.push(("key", report.key.clone()));
+        if let Some(now) = self.report.current_key.as_ref() {
+            let now = now.to_string();
+            if now != report.key {
+                fields.push(("leads to", now));
+            }
+        }
         fields.push(("trust", self.trust.words().to_owned()));
         fields
     }

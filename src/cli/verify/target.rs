@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::super::error::CliError;
+use super::super::{error::CliError, reading::directory_error};
 use crate::{
     ledger::{
         note::{KeyName, VerifierKey},
@@ -16,7 +16,7 @@ use crate::{
         manifest::VERIFIER_KEY,
         read::{FolderFiles, PackFiles, TEXT_BYTES_MAX, ZipFiles},
     },
-    store::directory::DataDirectory,
+    store::directory::{DataDirectory, refuse_other_layout},
 };
 
 #[cfg(feature = "server")]
@@ -124,6 +124,7 @@ pub(super) struct Claims {
 fn directory(path: PathBuf) -> Result<Target, CliError> {
     let has = |name: &str| path.join(name).symlink_metadata().is_ok();
     if has("journal") {
+        refuse_other_layout(&path).map_err(directory_error)?;
         Ok(Target::DataDirectory(path))
     } else if ["manifest.json", "checkpoint", "tile"].into_iter().any(has) {
         Ok(Target::Pack(path))
@@ -146,7 +147,7 @@ fn beginning(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// Opens the files of a pack, zipped or unpacked; `None` when it is no zip.
-pub(super) fn open_pack(path: &Path) -> io::Result<Option<Box<dyn PackFiles>>> {
+pub(in crate::cli) fn open_pack(path: &Path) -> io::Result<Option<Box<dyn PackFiles>>> {
     if path.is_dir() {
         return Ok(Some(Box::new(FolderFiles::open(path)?)));
     }
@@ -207,7 +208,7 @@ fn fetch(named: &str) -> Result<Target, CliError> {
     let whole = crate::service::proto::ExportPackRequest::default();
     match export::receive(&url, whole, &path, file.file()) {
         Ok(_) => Ok(Target::Fetched { url, file }),
-        Err(error) if error.is_no_grpc() => match LogFiles::open(named) {
+        Err(error) if error.is_no_grpc() => match open_log(named) {
             Ok(files) => {
                 say(
                     "note",
@@ -215,8 +216,13 @@ fn fetch(named: &str) -> Result<Target, CliError> {
                 );
                 Ok(Target::Log(Box::new(files)))
             }
-            Err(_) => Err(error),
+            Err(_) if error.is_unreachable() => Err(error),
+            Err(no_log) => Err(no_log),
         },
+        // The whole of an empty ledger makes no pack; its checkpoint can still be checked.
+        Err(error) if error.is_beyond_the_end() => LogFiles::open(named)
+            .map(|files| Target::Log(Box::new(files)))
+            .map_err(|_| error),
         Err(error) => Err(error),
     }
 }

@@ -58,16 +58,6 @@ impl Trust {
         let claims = target.claims();
         if let Some(pin) = claims.origin.as_ref().and_then(find) {
             let other = claims.key.filter(|key| *key != pin.key);
-            if let (Some(_), Some(pins)) = (&other, &pins) {
-                say(
-                    "warning",
-                    format!(
-                        "the key of {} has changed: checking with the one remembered in {}, not with the one that came along",
-                        pin.key.name(),
-                        pins.path().display()
-                    ),
-                );
-            }
             return Ok(Self {
                 key: pin.key.clone(),
                 origin: Origin::Remembered,
@@ -118,8 +108,26 @@ impl Trust {
         }
     }
 
-    /// Says that the key has changed, where that is what a bad signature comes from.
+    /// Says that the key has changed, where that is what a bad signature comes from; where the remembered key leads to it
+    /// by the history of keys, that it was rotated.
     pub(super) fn explain(&self, report: &mut Report) {
+        let name = self.key.name();
+        if self.origin == Origin::Remembered
+            && let Some(now) = self.rotated_to(report)
+        {
+            let told = format!(
+                "the key of {name} was rotated: the remembered key {} leads to {}, which is remembered from now on",
+                self.key.id(),
+                now.id()
+            );
+            say("note", told);
+        } else if let (Some(_), Some(pins)) = (&self.other, &self.pins) {
+            let told = format!(
+                "the key of {name} has changed: checked with the one remembered in {}, not with the one that came along",
+                pins.path().display()
+            );
+            say("warning", told);
+        }
         if let Some(other) = self
             .other
             .as_ref()
@@ -130,6 +138,14 @@ impl Trust {
             report.findings.push(finding);
             report.findings.sort();
         }
+    }
+
+    /// The key that the trusted one leads to, where that is another and the checkpoint is signed by it.
+    fn rotated_to<'a>(&self, report: &'a Report) -> Option<&'a VerifierKey> {
+        let signed = report.signed.as_ref()?;
+        let now = report.current_key.as_ref()?;
+        let good = *now != self.key && report.verdict != Verdict::Altered;
+        (good && signed.verify(now).is_ok()).then_some(now)
     }
 
     /// Remembers the key and what was verified, if it holds and goes on from what was remembered.
@@ -194,10 +210,14 @@ impl Trust {
             return None;
         }
         let known_leaf = known.and_then(|pin| pin.first_leaf);
+        let now = self.rotated_to(report).unwrap_or(&self.key);
+        // A checkpoint of before the trusted key can't be remembered under it.
+        signed.verify(now).ok()?;
         Some(Pin {
-            key: self.key.clone(),
+            key: now.clone(),
             checkpoint: (size.value() > 0).then_some(signed),
             first_leaf: known_leaf.or(report.first_leaf),
+            verified: None,
             subtrees: Vec::new(),
         })
     }

@@ -179,3 +179,51 @@ fn as_many_names_as_the_specification_asks_for_are_taken() {
     assert_eq!((policy.logs().len(), policy.witnesses().len()), (32, 32));
     assert!(policy.is_met_by(|place| place == 31) && !policy.is_met_by(|place| place != 31));
 }
+
+#[test]
+fn octets_beyond_ascii_stand_in_names_urls_and_comments_utf8_or_not() {
+    let [a, b, ..] = witnesses().map(|key| key.verifier().to_string());
+    // Latin-1 names that differ in an octet which is shown alike, and a Kelvin sign that is not a K.
+    let text = [
+        b"# caf\xe9\n".as_slice(),
+        format!("witness w\u{212a} {a} https://a.example.com/\u{fc}\n").as_bytes(),
+        b"witness \xe9 ",
+        b.as_bytes(),
+        b" https://b.example.com/\xe9\ngroup \xff all w\xe2\x84\xaa \xe9\nquorum \xff\n",
+    ]
+    .concat();
+    let policy = Policy::parse(&text).unwrap();
+    assert!(policy.is_met_by(|_| true) && !policy.is_met_by(|place| place == 1));
+    let urls: Vec<_> = policy
+        .witnesses()
+        .iter()
+        .map(|w| w.url.as_deref())
+        .collect();
+    assert_eq!(
+        urls,
+        [
+            Some("https://a.example.com/\u{fc}"),
+            Some("https://b.example.com/%E9")
+        ]
+    );
+    assert_eq!(policy.witnesses()[1].name, "\u{fffd}");
+    for (text, line, why) in [
+        (b"quorum \xe9".to_vec(), 1, "defined above"),
+        (b"\xe9".to_vec(), 1, "begins no statement"),
+        (b"log \xe9".to_vec(), 1, "UTF-8 text"),
+        (
+            [b"witness wK ", a.as_bytes(), b"\nquorum w\xe2\x84\xaa"].concat(),
+            2,
+            "defined above",
+        ),
+        (
+            [b"witness \xe9 ", a.as_bytes(), b"\nquorum \xe8"].concat(),
+            2,
+            "defined above",
+        ),
+    ] {
+        let refused = Policy::parse(&text).unwrap_err();
+        assert_eq!(refused.line, line, "{refused}");
+        assert!(refused.problem.contains(why), "{refused}");
+    }
+}

@@ -16,6 +16,7 @@ use super::{
     entry::Entry,
     finding::{Finding, FindingKind},
     hash::{ChainHash, LeafHash},
+    keys::is_change_type,
     payload::{Part, decode_kept, payload_commitment},
     position::{EntryIndex, UnixNanos, count},
 };
@@ -86,6 +87,8 @@ pub struct Line {
     pub identity: [u8; 16],
     /// The producer's count and its source, where it counts.
     pub sequence: Option<(String, u64)>,
+    /// Type and event id, where the entry records a change of the ledger's keys.
+    pub key_change: Option<(String, String)>,
 }
 
 /// The result of checking one chunk.
@@ -188,6 +191,8 @@ pub fn check_chunk_with(
                 identity: key.identity(entry.source, entry.event_id),
                 sequence: (entry.source_sequence > 0)
                     .then(|| (entry.source.to_owned(), entry.source_sequence)),
+                key_change: is_change_type(entry.event_type, entry.source)
+                    .then(|| (entry.event_type.to_owned(), entry.event_id.to_owned())),
             }
         }));
         let payload = match payloads {

@@ -126,6 +126,16 @@ impl LedgerCheck {
         }
     }
 
+    /// What was found so far; kinds may still be put right.
+    pub fn findings(&self) -> &Findings {
+        &self.findings
+    }
+
+    /// Whether anything was found so far.
+    pub fn has_findings(&self) -> bool {
+        self.findings.total > 0
+    }
+
     /// Takes the next chunk's report.
     pub fn absorb(&mut self, report: ChunkReport) {
         self.counts.add(&report.counts);

@@ -381,6 +381,11 @@ class VerifierKey:
         if self.id.hex() != fields[1]:
             raise Malformed("the key id does not belong to this name and key; was it mistyped?")
 
+    def judge(self, checkpoint):
+        """None if this key signed the checkpoint, or the kind of finding and the reason."""
+        problem = checkpoint.note.check(self)
+        return problem and ("checkpoint_untrusted", problem)
+
 
 class Note:
     """Text, a blank line, and signature lines `— <key name> <base64(key id || signature)>`."""
@@ -413,6 +418,9 @@ class Note:
             raise Malformed("a signature is too short")
         return fields[1], content[:4], content[4:]
 
+    def names(self, key):
+        return any((name, id) == (key.name, key.id) for name, id, _ in self.signatures)
+
     def check(self, key):
         """None if the key signed the note, or why it can't be trusted. Lines of other keys are ignored."""
         lines = [signature for name, id, signature in self.signatures if (name, id) == (key.name, key.id)]
@@ -438,12 +446,158 @@ class Checkpoint:
         if len(self.root) != 32 or (self.size == 0 and self.root != hashlib.sha256().digest()):
             raise Malformed("the root has not 32 bytes, or is not that of an empty tree")
 
-    def check(self, key):
-        """None if the key's ledger signed it, or the kind of finding and the reason."""
-        if self.origin != key.name:
-            return "other_ledger", "this is a checkpoint of %s, not of %s" % (self.origin, key.name)
-        problem = self.note.check(key)
-        return problem and ("checkpoint_untrusted", problem)
+    def check(self, keys):
+        """None if the ledger of these keys signed it, or the kind of finding and the reason."""
+        if self.origin != keys.name:
+            return "other_ledger", "this is a checkpoint of %s, not of %s" % (self.origin, keys.name)
+        return keys.judge(self)
+
+
+# Keys over years: "The history of keys". A ledger's key can be rotated to another, retired, and given up as compromised.
+# Each change is a statement, signed by the keys that must; all of them stand in `keys/history`, where there are any.
+
+HISTORY_BYTES_MAX, STATEMENTS_MAX = 1 << 20, 500
+CHANGES = {"rotated": "ledger.key-rotated.v1", "retired": "ledger.key-retired.v1",
+           "compromised": "ledger.key-compromised.v1"}
+
+
+class Statement:
+    """A note whose text is a fixed list of lines, the first of which no checkpoint can have."""
+
+    def __init__(self, content):
+        self.note = Note(content)
+        lines = self.note.text.split("\n")
+
+        def after(beginning):
+            if not lines or not lines[0].startswith(beginning):
+                raise Malformed("a statement has no line `%s`" % beginning.strip())
+            return lines.pop(0)[len(beginning):]
+
+        if after("exhibit key statement v1"):
+            raise Malformed("the first line of a statement is another")
+        self.origin, self.number = after("origin "), decode_decimal(after("number "), "the number")
+        self.previous = after("previous ")
+        if self.previous != "none" and not re.fullmatch("[0-9a-f]{64}", self.previous, re.ASCII):
+            raise Malformed("a statement does not name the one before it")
+        self.what, _, key = after("").partition(" ")
+        if self.what not in CHANGES:
+            raise Malformed("what happened to the key is not known")
+        self.key = VerifierKey(key)
+        self.successor = VerifierKey(after("to ")) if self.what == "rotated" else None
+        self.stands = decode_decimal(after("from "), "a size") if self.what == "compromised" else None
+        self.size = decode_decimal(after("size "), "the size")
+        self.root = decode_base64(after("root "), "the root")
+        decode_decimal(after("time "), "the time")
+        self.reason = after("reason ")
+        if lines != [""] or len(self.root) != 32 or not 1 <= len(self.reason.encode()) <= 1000 or \
+                any(unicodedata.category(c) == "Cc" for c in self.reason) or (self.stands or 0) > self.size:
+            raise Malformed("a statement has more lines, or one that is not as it should be")
+        if any(key and key.name != self.origin for key in (self.key, self.successor)):
+            raise Malformed("a statement speaks of another ledger's key")
+        hasher = blake3_stream()
+        hasher.update(self.note.text.encode())
+        self.digest = hasher.digest().hex()  # the entry that records the statement has this event id
+
+    def check(self, keys):
+        """Whether these keys signed it, in this order, and nobody else."""
+        signers = [(name, id) for name, id, _ in self.note.signatures]
+        return signers == [(key.name, key.id) for key in keys] and not any(map(self.note.check, keys))
+
+
+class KeySpan:
+    """A key, the smallest and the largest tree that it signs, and the largest for which its signature stands."""
+
+    def __init__(self, key, first):
+        self.key, self.first, self.last, self.stands = key, first, None, None
+
+
+class KeyHistory:
+    """The statements in order. Each fits those before it, names the last of them, and is signed by who must sign."""
+
+    def __init__(self, content):
+        if len(content) > HISTORY_BYTES_MAX:
+            raise Malformed("the history of keys is too long")
+        self.statements, self.spans = [], []
+        try:
+            blocks = content.decode("utf-8").split("\n\n") if content else []
+        except UnicodeDecodeError:
+            raise Malformed("the history of keys is not UTF-8")
+        if len(blocks) % 2 or len(blocks) > 2 * STATEMENTS_MAX or (blocks and not blocks[-1].endswith("\n")):
+            raise Malformed("the history of keys is not a list of statements")
+        for at in range(0, len(blocks), 2):
+            end = "" if at + 2 == len(blocks) else "\n"
+            self.take(Statement((blocks[at] + "\n\n" + blocks[at + 1] + end).encode()))
+
+    def take(self, statement):
+        last = self.statements[-1] if self.statements else None
+        if statement.number != len(self.statements) + 1 or statement.previous != (last.digest if last else "none") \
+                or (last and (last.origin != statement.origin or last.size >= statement.size)):
+            raise Malformed("statement %d does not follow the one before it" % statement.number)
+        if not last and statement.what == "rotated":
+            self.spans.append(KeySpan(statement.key, 0))
+        signing = [span for span in self.spans if span.last is None]
+        own = self.spans and self.spans[-1]
+        span = next((span for span in self.spans if span.key.text == statement.key.text), None)
+        if statement.what == "rotated":
+            known = [span.key.public for span in self.spans]
+            fits, signers = span and span is own and len(signing) == 1 and statement.successor.public not in known, \
+                [statement.key, statement.successor]
+        else:
+            free = span and (span.last is None if statement.what == "retired" else span.stands is None)
+            fits, signers = free and span is not own, [own.key] if own else []
+        if not fits:
+            raise Malformed("statement %d does not fit the keys that the ledger had" % statement.number)
+        if not statement.check(signers):
+            raise Malformed("statement %d is not signed by the keys that must sign it" % statement.number)
+        if statement.what == "rotated":
+            self.spans.append(KeySpan(statement.successor, statement.size))
+        else:
+            span.last = statement.size if span.last is None else span.last
+            span.stands = statement.stands
+        self.statements.append(statement)
+
+
+class Keyring:
+    """The keys that trust in one of them leads to: backward over every rotation, and forward over each that was made
+    before the older key was in other hands."""
+
+    def __init__(self, key, history):
+        self.trusted, self.name, self.text, self.history = key, key.name, key.text, history
+        at = next((at for at, span in enumerate(history.spans) if span.key.text == key.text), None)
+        self.stranger, self.broken, self.spans = at is None and bool(history.spans), None, []
+        if at is None:
+            return
+        rotations = [statement for statement in history.statements if statement.what == "rotated"]
+        end = at
+        while end < len(rotations):
+            span = history.spans[end]
+            if span.stands is not None and rotations[end].size > span.stands:
+                self.broken = span, rotations[end]
+                break
+            end += 1
+        self.spans = history.spans[:end + 1]
+
+    def current(self):
+        return self.spans[-1].key if self.spans else self.trusted
+
+    def judge(self, checkpoint):
+        """None if one of the keys signed the checkpoint in its time, or the kind of finding and the reason."""
+        refused = None
+        for span in reversed(self.spans):
+            if not checkpoint.note.names(span.key):
+                continue
+            problem = checkpoint.note.check(span.key)
+            if problem:
+                return "checkpoint_untrusted", problem
+            stands = span.stands is None or checkpoint.size <= span.stands
+            in_time = span.first <= checkpoint.size and (span.last is None or checkpoint.size <= span.last)
+            if stands and in_time:
+                return None
+            refused = ("key_out_of_range", "the key %s was to sign trees of size %d to %s, and this is of size %d"
+                       % (span.key.id.hex(), span.first, "any" if span.last is None else span.last, checkpoint.size)) \
+                if stands else ("key_compromised", "the key %s is compromised: its signatures stand up to size %d, and "
+                                "this is of size %d" % (span.key.id.hex(), span.stands, checkpoint.size))
+        return refused or self.trusted.judge(checkpoint)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -734,9 +888,9 @@ class Receipt:
             raise Malformed("a line of the proof has not 32 bytes, or there are over 64")
         self.checkpoint = Checkpoint(checkpoint.encode())
 
-    def check(self, key):
-        """None if the entry is proven to stand in the key's ledger, or the kind of finding and the reason."""
-        problem = self.checkpoint.check(key)
+    def check(self, keys):
+        """None if the entry is proven to stand in the ledger of these keys, or the kind of finding and the reason."""
+        problem = self.checkpoint.check(keys)
         if problem:
             return problem
         try:
@@ -756,6 +910,7 @@ class Receipt:
 
 CHECKPOINT, MANIFEST, LOG_VKEY, README = "checkpoint", "manifest.json", "log.vkey", "README.txt"
 JSONL, CSV = "events.jsonl", "events.csv"
+KEY_HISTORY = "keys/history"
 STEP = 1 << 20
 
 
@@ -1631,8 +1786,8 @@ class SignedTree:
 class PackVerification:
     """One verification of a pack, from its checkpoint to its report."""
 
-    def __init__(self, files, key, checkpoints, receipts, progress):
-        self.files, self.key, self.progress = files, key, progress
+    def __init__(self, files, key, kept, progress):
+        self.files, self.progress = files, progress
         self.findings, self.checked, self.not_checked, self.incomplete = Findings(), [], [], []
         self.counts = dict.fromkeys(("entries", "payloads_whole", "payloads_partial", "payloads_absent",
                                      "parts_disclosed", "parts_withheld", "bytes"), 0)
@@ -1642,6 +1797,11 @@ class PackVerification:
         self.recorded = None         # first and last time
         self.uneven = None           # first entry of a bundle with another number of entries than its name says
         self.doubtful = []           # tiles that the entries contradict: the root decides, at the end
+        self.key = Keyring(key, self.read_key_history())
+        self.stated = {statement.size: statement for statement in self.key.history.statements}
+        self.unseen = set(self.stated)   # sizes of statements whose entries have not gone by
+        checkpoints = [open_kept(Checkpoint, path, self.key) for path in kept["--checkpoint"]]
+        receipts = [open_kept(Receipt, path, self.key) for path in kept["--receipt"]]
         # What was kept elsewhere: (what, size, root) and {index: leaf}; and what is found at these places.
         self.kept_roots = [("a kept checkpoint", c.size, c.root) for c in checkpoints]
         self.kept_roots += [("a kept receipt", r.checkpoint.size, r.checkpoint.root) for r in receipts]
@@ -1652,6 +1812,7 @@ class PackVerification:
         for place, found in self.files.damage:
             self.findings.add("container_damaged", None, "the zip as it was written; if another program packed it, "
                               "unpack it and verify the directory", found, place)
+        self.judge_trust()
         self.signed = self.read_checkpoint()
         self.manifest = self.read_manifest()
         self.lay_out()
@@ -1661,6 +1822,7 @@ class PackVerification:
         self.check_extent()
         self.check_root()
         self.compare_kept()
+        self.compare_statements()
         self.breaks.cover(self.findings)
         self.compare_listings_and_manifest()
         self.conclude()
@@ -1671,6 +1833,61 @@ class PackVerification:
         except FileProblem as problem:
             self.findings.add("container_damaged" if problem.damaged else kind, index, "the file", problem, path)
             return None
+
+    # The history of keys ---------------------------------------------------------------------------------------------
+
+    def read_key_history(self):
+        """The history of keys; one that does not hold carries no trust."""
+        try:
+            return KeyHistory(self.files.read(KEY_HISTORY, HISTORY_BYTES_MAX) if self.history_paths() else b"")
+        except (Malformed, FileProblem) as error:
+            self.findings.add("key_history_invalid", None, "a history of the ledger's keys", error, KEY_HISTORY)
+            return KeyHistory(b"")
+
+    def judge_trust(self):
+        if self.key.broken:
+            span, rotation = self.key.broken
+            self.findings.add("key_compromised", None, "a rotation of the key %s at size %d or before"
+                              % (span.key.id.hex(), span.stands), "one at size %d, which may be a thief's"
+                              % rotation.size, KEY_HISTORY)
+        if self.key.stranger:
+            self.findings.add("key_history_invalid", None, "a history of keys that names the trusted key %s"
+                              % self.key.text, "one of others", KEY_HISTORY)
+
+    def follow_statements(self, first, decoded):
+        """Each statement is recorded by the entry at its size, and each entry that records one has its statement."""
+        for index, entry in enumerate(decoded, first):
+            if entry is None:
+                continue
+            stated = self.stated.get(index)
+            self.unseen.discard(index)
+            records = entry.source == "exhibit:keys" and entry.event_type in CHANGES.values()
+            same = stated and records and (entry.event_type, entry.event_id) == (CHANGES[stated.what], stated.digest)
+            if records and not same:
+                self.findings.add("key_history_incomplete", index, "the statement that this entry records, %s"
+                                  % entry.event_id, "none at this size in the history of keys", KEY_HISTORY)
+            if stated and not same:
+                self.findings.add("key_history_incomplete", index, "an entry that records statement %d"
+                                  % stated.number, "another entry", KEY_HISTORY)
+
+    def compare_statements(self):
+        """Whether each statement was made over this very tree."""
+        size, unrooted = self.signed.size if self.signed else self.order.next, 0
+        for at, stated in sorted(self.stated.items()):
+            found = None
+            if at <= size:
+                found = EMPTY_ROOT if at == 0 else self.roots.get(at) or (self.tree and self.tree.root_at(at))
+            if found is None:
+                unrooted += 1
+            elif found != stated.root:
+                self.findings.add("key_history_invalid", None, "root %s at size %d, in statement %d"
+                                  % (found.hex(), at, stated.number), "root %s" % stated.root.hex(), KEY_HISTORY)
+        if self.stated and not self.key.stranger:
+            self.checked.append("%d statements about the ledger's keys: signatures and order; the trusted key leads "
+                                "to %s" % (len(self.stated), self.key.current().id.hex()))
+        if unrooted or self.unseen:
+            self.not_checked.append("%d statements about keys against the tree, and %d against their entries: those are "
+                                    "not here" % (unrooted, len(self.unseen)))
 
     # The checkpoint and the manifest ---------------------------------------------------------------------------------
 
@@ -1692,7 +1909,9 @@ class PackVerification:
         if problem:
             self.findings.add(problem[0], None, "a signature by %s" % self.key.text, problem[1], CHECKPOINT)
         else:
-            self.checked.append("the checkpoint's signature, by the trusted key")
+            by_trusted = signed.note.names(self.key.trusted)
+            self.checked.append("the checkpoint's signature, by the trusted key" if by_trusted else
+                                "the checkpoint's signature, by a key that the trusted key leads to")
         return signed
 
     def read_manifest(self):
@@ -1728,7 +1947,7 @@ class PackVerification:
         self.full = self.proving and self.bundles == (0, -(-self.proving.size // 256))
 
     def belongs(self, path, spans):
-        named = (CHECKPOINT, MANIFEST, LOG_VKEY, README, JSONL, CSV)
+        named = (CHECKPOINT, MANIFEST, LOG_VKEY, README, JSONL, CSV, KEY_HISTORY)
         if path in named or (self.manifest and path in self.manifest["files"]):
             return True
         for prefix in ("tile/entries/", "payload/"):
@@ -1802,7 +2021,8 @@ class PackVerification:
         self.upper = []              # from level 1 up: the hashes made again of the tile that is not yet full
         self.upper_numbers = []
         self.sources, self.duplicates = Sources(), Duplicates()
-        self.watched = sorted({size for _, size, _ in self.kept_roots} | ({self.signed.size} if self.signed else set()))
+        self.watched = sorted({size for _, size, _ in self.kept_roots} | set(self.stated)
+                              | ({self.signed.size} if self.signed else set()))
         self.jsonl, self.csv = (Listing(path, self.files, self.findings) for path in (JSONL, CSV))
         self.csv.follow([(None, CSV_HEADER)])
         self.csv.lines = 0
@@ -1838,6 +2058,7 @@ class PackVerification:
         parts = self.check_payloads(first, decoded, payloads)
         self.follow_listings(first, decoded, leaves, parts)
         self.observe_kept(first, leaves)
+        self.follow_statements(first, decoded)
         self.compare_tile(first, tile_span, hashes, decoded, leaves)
         self.compare_upper(first, leaves)
         self.follow_order(first, entries, decoded, leaves)
@@ -2088,7 +2309,10 @@ class PackVerification:
     def compare_manifest(self):
         manifest, whole = self.manifest, self.findings.total == 0
         self.differ("origin", self.key.name, manifest["origin"])
-        self.differ("key", self.key.text, manifest["key"])
+        reached = len(self.key.spans)
+        beyond = self.key.history.spans[reached:] if reached else []
+        if manifest["key"] not in [span.key.text for span in beyond]:  # which is a finding already
+            self.differ("key", self.key.current().text, manifest["key"])
         if self.signed:
             self.differ("tree_size", self.signed.size, manifest["tree_size"])
             self.differ("root", self.signed.root.hex(), manifest["root"])
@@ -2107,8 +2331,8 @@ class PackVerification:
 
     def compare_files(self, digests):
         """The digests of the files that no tree covers, and that of the zip."""
-        listed, judged = self.manifest["files"], {CHECKPOINT, LOG_VKEY, JSONL, CSV, README}
-        for path in (CHECKPOINT, LOG_VKEY, JSONL, CSV, README):
+        listed, judged = self.manifest["files"], {CHECKPOINT, LOG_VKEY, JSONL, CSV, README, KEY_HISTORY}
+        for path in (CHECKPOINT, LOG_VKEY, JSONL, CSV, README) + self.history_paths():
             if path not in listed:
                 self.findings.add("manifest_mismatch", None, "a digest in the manifest", "none", path)
         for path, said in listed.items():
@@ -2126,6 +2350,9 @@ class PackVerification:
             if found != self.manifest["container"]:
                 self.findings.add("container_damaged", None, "a zip with the digest " + self.manifest["container"],
                                   found, "the zip before its manifest")
+
+    def history_paths(self):
+        return (KEY_HISTORY,) if KEY_HISTORY in self.files.paths() else ()
 
     def digest_of(self, path, length):
         hasher, read = blake3_stream(), 0
@@ -2186,7 +2413,9 @@ class PackVerification:
         if self.manifest and self.manifest["filter"] is not None:
             self.not_checked.append("that the filter in the manifest is why payloads are withheld: nobody signs the "
                                     "manifest")
-        if self.signed and len(self.signed.note.signatures) > 1:
+        own = [(span.key.name, span.key.id) for span in self.key.spans]
+        others = self.signed and [line for line in self.signed.note.signatures if line[:2] not in own]
+        if others and len(self.signed.note.signatures) > 1:
             self.not_checked.append("the signatures by other keys on the checkpoint, such as witnesses'")
         if counts["entries"] == 0:
             self.incomplete.append("there is no entry, so nothing was verified")
@@ -2219,7 +2448,8 @@ def verify_receipt(content, key):
         checked += ["the checkpoint's signature, by the trusted key",
                     "that entry %d stands in the signed tree" % receipt.index]
         not_checked += ["the entry's payload: a receipt holds the commitment to it",
-                        "whether the ledger still has the entry: compare with a pack"]
+                        "whether the ledger still has the entry, and whether its key was retired or compromised since: "
+                        "compare with a pack"]
     return report_of("receipt", key, findings, incomplete, checked, not_checked,
                      size=receipt and receipt.checkpoint.size, root=receipt and receipt.checkpoint.root.hex(),
                      range=receipt and {"start": receipt.index, "end": receipt.index + 1})
@@ -2255,7 +2485,11 @@ TITLES = {
     "carried_altered": "a program that the pack carries was changed",
     "receipt_invalid": "the receipt proves nothing",
     "forked": "history was rewritten",
-    "rolled_back": "history was cut short"}
+    "rolled_back": "history was cut short",
+    "key_history_invalid": "the history of the ledger's keys does not hold",
+    "key_history_incomplete": "a change of the ledger's keys was left out or put in",
+    "key_out_of_range": "a key signed outside of its time",
+    "key_compromised": "this rests on a key that somebody else may have"}
 
 
 def report_of(subject, key, findings, incomplete, checked, not_checked, breaks=NO_BREAKS, **more):
@@ -2405,12 +2639,10 @@ def parse_arguments(arguments):
 
 def run(named, kept, flags):
     path, key = named[0], open_key(named[1])
-    checkpoints = [open_kept(Checkpoint, path, key) for path in kept["--checkpoint"]]
-    receipts = [open_kept(Receipt, path, key) for path in kept["--receipt"]]
     if os.path.isfile(path) and read_file(path)[:20] == b"c2sp.org/tlog-proof@":
         report = verify_receipt(read_file(path), key)
     else:
-        verification = PackVerification(open_pack(path), key, checkpoints, receipts, Progress())
+        verification = PackVerification(open_pack(path), key, kept, Progress())
         verification.run()
         report = verification.report()
     report["path"] = path

@@ -6,7 +6,7 @@
 
 use super::{
     moment::Moments,
-    text::{hex, number},
+    text::{hex, holds, number},
 };
 use crate::ledger::{entry::Entry, hash::LeafHash, payload::Part, position::count};
 
@@ -71,7 +71,7 @@ fn cell(text: &str, out: &mut Vec<u8>) {
         .first()
         .is_some_and(|first| b"=+-@'\t\r\n".contains(first));
     let special = |byte: &u8| matches!(byte, b',' | b'"' | b'\r' | b'\n');
-    let quoted = bytes.iter().any(special) || bytes.starts_with(b" ") || bytes.ends_with(b" ");
+    let quoted = holds(text, special) || bytes.starts_with(b" ") || bytes.ends_with(b" ");
     if !quoted && !formula {
         out.extend_from_slice(bytes);
         out.push(b',');

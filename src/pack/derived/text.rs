@@ -1,7 +1,5 @@
 //! Numbers, hashes and JSON strings as text, quickly: a listing is made again whenever it is verified.
 
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
-
 /// Appends a number in decimal.
 pub(super) fn number(mut number: u64, out: &mut Vec<u8>) {
     let mut digits = [b'0'; 20];
@@ -20,18 +18,22 @@ pub(super) fn number(mut number: u64, out: &mut Vec<u8>) {
 
 /// Appends a hash in hexadecimal.
 pub(super) fn hex(bytes: &[u8; 32], out: &mut Vec<u8>) {
-    let mut text = [0; 64];
-    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0');
-    for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+    // Without a table or a branch, so that the compiler makes vectors of it.
+    let digit = |nibble: u8| {
+        let letter = u8::from(nibble > 9).wrapping_mul(b'a' - b'9' - 1);
+        nibble.wrapping_add(b'0').wrapping_add(letter)
+    };
+    let mut text = [[0; 2]; 32];
+    for (pair, byte) in text.iter_mut().zip(bytes) {
         *pair = [digit(byte >> 4), digit(byte & 0xf)];
     }
-    out.extend_from_slice(&text);
+    out.extend_from_slice(text.as_flattened());
 }
 
 /// Appends a string as JSON has it.
 pub(super) fn json_string(text: &str, out: &mut Vec<u8>) {
     let escaped = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
-    if text.as_bytes().iter().any(escaped) {
+    if holds(text, escaped) {
         // Writing a string to memory can't fail.
         let _ = serde_json::to_writer(out, text);
     } else {
@@ -39,6 +41,12 @@ pub(super) fn json_string(text: &str, out: &mut Vec<u8>) {
         out.extend_from_slice(text.as_bytes());
         out.push(b'"');
     }
+}
+
+/// Whether the text has such a byte. It is looked at to its end, which for short text is quicker than stopping.
+pub(super) fn holds(text: &str, such: impl Fn(&u8) -> bool) -> bool {
+    let bytes = text.as_bytes().iter();
+    bytes.fold(false, |found, byte| found | such(byte))
 }
 
 #[cfg(test)]

@@ -18,7 +18,15 @@ use crate::{
 
 thread_local! {
     static DECOMPRESSOR: RefCell<Decompressor> = RefCell::new(Decompressor::new());
+    /// What a run was inflated to that is only to be compared.
+    static INFLATED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
+
+/// The most bytes that are kept for inflating the next run.
+const KEPT_BYTES_MAX: usize = 4 << 20;
+
+/// Bytes that are put behind a run to inflate it: a block with the seal.
+pub(super) const SEALED_BYTES: usize = 5 + Seal::BYTES;
 
 /// Random bytes that stand behind the content of a run that was inflated whole.
 #[derive(Debug, Clone, Copy)]
@@ -38,8 +46,8 @@ impl Seal {
     }
 
     /// A final block that is stored and holds the seal.
-    fn block(&self) -> [u8; 5 + Self::BYTES] {
-        let mut block = [0; 5 + Self::BYTES];
+    fn block(&self) -> [u8; SEALED_BYTES] {
+        let mut block = [0; SEALED_BYTES];
         let (head, content) = block.split_at_mut(5);
         head.copy_from_slice(&[1, 16, 0, 0xef, 0xff]);
         content.copy_from_slice(&self.0);
@@ -58,15 +66,37 @@ impl Run {
     }
 
     /// The run's content, if it is this long and the run is whole.
-    pub fn inflate(mut self, seal: &Seal, bytes: usize) -> Option<Vec<u8>> {
-        self.0.extend_from_slice(&seal.block());
-        let sealed = bytes.checked_add(Seal::BYTES)?;
-        let mut content = vec![0; sealed];
-        let inflated = DECOMPRESSOR
-            .with_borrow_mut(|decompressor| decompressor.deflate_decompress(&self.0, &mut content));
-        let whole = inflated == Ok(sealed) && content.ends_with(&seal.0);
+    pub fn inflate(self, seal: &Seal, bytes: usize) -> Option<Vec<u8>> {
+        let mut content = vec![0; bytes.checked_add(Seal::BYTES)?];
+        let whole = self.inflate_into(seal, &mut content);
         content.truncate(bytes);
         whole.then_some(content)
+    }
+
+    /// Whether the run is whole and this is its content.
+    pub fn is(self, seal: &Seal, content: &[u8]) -> bool {
+        let Some(sealed) = content.len().checked_add(Seal::BYTES) else {
+            return false;
+        };
+        INFLATED.with_borrow_mut(|inflated| {
+            if inflated.len() < sealed {
+                inflated.resize(sealed, 0);
+            }
+            let room = inflated.get_mut(..sealed).unwrap_or_default();
+            let same = self.inflate_into(seal, room) && room.starts_with(content);
+            if inflated.len() > KEPT_BYTES_MAX {
+                *inflated = Vec::new();
+            }
+            same
+        })
+    }
+
+    /// Fills the room with the run's content and the seal behind it; whether they are just as long as it.
+    fn inflate_into(mut self, seal: &Seal, room: &mut [u8]) -> bool {
+        self.0.extend_from_slice(&seal.block());
+        let inflated = DECOMPRESSOR
+            .with_borrow_mut(|decompressor| decompressor.deflate_decompress(&self.0, room));
+        inflated == Ok(room.len()) && room.ends_with(&seal.0)
     }
 }
 
@@ -125,6 +155,7 @@ mod tests {
             let seal = Seal::draw().unwrap();
             let run = Run::new(run_of(&content));
             prop_assert_eq!(run.clone().inflate(&seal, content.len()), Some(content.clone()));
+            prop_assert!(run.clone().is(&seal, &content));
             prop_assert_eq!(run.clone().inflate(&seal, content.len() + 1), None);
             prop_assert_eq!(run.inflate(&seal, content.len().wrapping_sub(1)), None);
         }
@@ -137,9 +168,25 @@ mod tests {
             let at = at.index(bytes.len());
             bytes[at] ^= 1 << bit;
             let ours = Run::new(bytes.clone()).inflate(&seal, content.len());
+            prop_assert_eq!(Run::new(bytes.clone()).is(&seal, &content), ours.as_ref() == Some(&content));
             bytes.extend_from_slice(&LAST_BLOCK);
             let theirs = inflate_other(&bytes, content.len()).ok();
             prop_assert_eq!(ours, theirs.filter(|theirs| theirs.len() == content.len()));
+        }
+    }
+
+    #[test]
+    fn a_run_is_not_what_it_only_begins_with_or_like() {
+        let seal = Seal::draw().unwrap();
+        let run = Run::new(run_of(b"one line, and another"));
+        assert!(run.clone().is(&seal, b"one line, and another"));
+        for other in [
+            &b"one line"[..],
+            b"one line, and another.",
+            b"one line, and amother",
+            b"",
+        ] {
+            assert!(!run.clone().is(&seal, other), "{other:?}");
         }
     }
 
@@ -149,6 +196,7 @@ mod tests {
         let mut early = run_of(b"all there is to see");
         early.extend_from_slice(&LAST_BLOCK);
         early.extend_from_slice(&run_of(b""));
+        assert!(!Run::new(early.clone()).is(&seal, b"all there is to see"));
         assert!(Run::new(early).inflate(&seal, 19).is_none());
     }
 

@@ -8,7 +8,10 @@ use std::io::{self, Read};
 
 use memchr::memmem;
 
-use super::{inflate::Run, zip::Part};
+use super::{
+    inflate::{Run, SEALED_BYTES},
+    zip::Part,
+};
 use crate::{
     ledger::position::length,
     pack::container::{END_OF_RUN, LAST_BLOCK},
@@ -22,7 +25,9 @@ const STEP: u64 = 1 << 18;
 /// A deflated file, run by run.
 pub struct Runs<'a> {
     part: Part<'a>,
-    ahead: Vec<u8>,
+    buffer: Vec<u8>,
+    /// Bytes of the buffer that runs have been made of.
+    taken: usize,
     /// CRC-32 and bytes of the file.
     crc: u32,
     length: u64,
@@ -32,7 +37,8 @@ impl<'a> Runs<'a> {
     pub(super) fn new(part: Part<'a>, crc: u32, length: u64) -> Self {
         Self {
             part,
-            ahead: Vec::new(),
+            buffer: Vec::new(),
+            taken: 0,
             crc,
             length,
         }
@@ -46,13 +52,16 @@ impl<'a> Runs<'a> {
         let mut searched = 0usize;
         loop {
             let from = searched.saturating_sub(END_OF_RUN.len());
-            let rest = self.ahead.get(from..).unwrap_or_default();
+            let ahead = self.ahead();
+            let rest = ahead.get(from..).unwrap_or_default();
             if let Some(at) = memmem::find(rest, &END_OF_RUN) {
                 let end = from.saturating_add(at).saturating_add(END_OF_RUN.len());
-                let behind = self.ahead.split_off(end);
-                return Ok(Some(Run::new(std::mem::replace(&mut self.ahead, behind))));
+                let mut run = Vec::with_capacity(end.saturating_add(SEALED_BYTES));
+                run.extend_from_slice(ahead.get(..end).unwrap_or_default());
+                self.taken = self.taken.saturating_add(end);
+                return Ok(Some(Run::new(run)));
             }
-            searched = self.ahead.len();
+            searched = ahead.len();
             if searched > RUN_BYTES_MAX || !self.read_ahead()? {
                 return Ok(None);
             }
@@ -64,16 +73,23 @@ impl<'a> Runs<'a> {
     /// # Errors
     /// When the file can't be read.
     pub fn ends(&mut self, crc: u32, length: u64) -> io::Result<bool> {
-        while self.ahead.len() <= LAST_BLOCK.len() && self.read_ahead()? {}
-        Ok(self.ahead == LAST_BLOCK && (crc, length) == (self.crc, self.length))
+        while self.ahead().len() <= LAST_BLOCK.len() && self.read_ahead()? {}
+        Ok(self.ahead() == LAST_BLOCK && (crc, length) == (self.crc, self.length))
+    }
+
+    /// What was read and has not been taken.
+    fn ahead(&self) -> &[u8] {
+        self.buffer.get(self.taken..).unwrap_or_default()
     }
 
     fn read_ahead(&mut self) -> io::Result<bool> {
+        self.buffer.drain(..self.taken.min(self.buffer.len()));
+        self.taken = 0;
         let step = self.part.left.min(STEP);
-        self.ahead.reserve(length(step));
+        self.buffer.reserve(length(step));
         let read = Read::by_ref(&mut self.part)
             .take(step)
-            .read_to_end(&mut self.ahead)?;
+            .read_to_end(&mut self.buffer)?;
         Ok(read > 0)
     }
 }

@@ -4,16 +4,24 @@
 //! either that the tiles are not those of the later tree, or that history was rewritten; which of them, the later root
 //! tells.
 
-use super::{Remembered, checkpoint::open_checkpoint, outcome::conclude, receipt};
+use super::{
+    Remembered,
+    checkpoint::open_checkpoint,
+    keys::Keys,
+    outcome::conclude,
+    receipt::{self, LATER},
+};
 use crate::{
     ledger::{
         checkpoint::Checkpoint,
         finding::{Finding, FindingKind},
         hash::LeafHash,
+        keys::Keyring,
         note::VerifierKey,
         receipt::Receipt,
-        tile::{TileError, TileNodes},
+        tile::{TileError, TileId, TileNodes},
         tree::{Frontier, consistency_holds, inclusion_holds, prove_consistency, prove_inclusion},
+        verify::Findings,
     },
     pack::{
         manifest::CHECKPOINT,
@@ -30,25 +38,67 @@ pub fn verify_receipt_against(
     files: &dyn PackFiles,
     remembered: Option<&Remembered>,
 ) -> Report {
-    let mut report = receipt::verify(bytes, key);
+    let keys = Keys::of_files(files, key);
+    let unreadable = keys.as_ref().err().map(ToString::to_string);
+    let keys = keys.unwrap_or_else(|_| Keys::none(key));
+    let (mut report, compromised) = receipt::verify_for_comparison(bytes, &keys.ring);
+    report.incomplete.extend(unreadable);
     let Some(receipt) = Receipt::parse(bytes)
         .ok()
         .filter(|_| report.findings.total == 0)
     else {
         return report;
     };
-    report
-        .not_checked
-        .retain(|line| !line.starts_with("whether the ledger still has"));
-    match open(files, key) {
-        Ok(later) => compare(&receipt, &later, files, remembered, &mut report),
+    report.not_checked.retain(|line| line != LATER);
+    match open(files, &keys.ring) {
+        Ok(later) => {
+            let nodes =
+                TileNodes::new(later.size, |id| files.read(&id.to_string(), TILE_BYTES_MAX));
+            compare(&receipt, &later, &nodes, remembered, &mut report);
+            if let Some(finding) = compromised {
+                settle_compromised(finding, &keys.ring, &mut report);
+            }
+            let mut findings = std::mem::take(&mut report.findings);
+            let root_at = |size| Frontier::read(&nodes, size).ok().map(|tree| tree.root());
+            keys.conclude(later.size, root_at, &mut findings, &mut report);
+            report.findings = findings;
+        }
         Err(finding) => report.findings.push(finding.in_place(CHECKPOINT)),
     }
     conclude(&mut report);
     report
 }
 
-fn open(files: &dyn PackFiles, key: &VerifierKey) -> Result<Checkpoint, Finding> {
+/// A receipt whose key is compromised: where the later ledger has the entry and goes on from the receipt's tree, that
+/// vouches for it; where it does not, a thief may have made the receipt, and it says nothing about the ledger.
+fn settle_compromised(finding: Finding, ring: &Keyring, report: &mut Report) {
+    if report.findings.total == 0 && report.incomplete.is_empty() {
+        report.not_checked.push(format!(
+            "the receipt's own signature: {}; what stands for the entry is the later checkpoint, by the key {}",
+            finding.found,
+            ring.current().id()
+        ));
+        return;
+    }
+    let rewritten = [FindingKind::Forked, FindingKind::RolledBack];
+    if report
+        .findings
+        .listed
+        .iter()
+        .all(|found| rewritten.contains(&found.kind))
+    {
+        report.findings = Findings::default();
+    }
+    report.findings.push(Finding {
+        found: format!(
+            "{}; and the later ledger does not vouch for it",
+            finding.found
+        ),
+        ..finding
+    });
+}
+
+fn open(files: &dyn PackFiles, keys: &Keyring) -> Result<Checkpoint, Finding> {
     let malformed = |found: &dyn std::fmt::Display| {
         Finding::new(
             FindingKind::CheckpointMalformed,
@@ -59,24 +109,25 @@ fn open(files: &dyn PackFiles, key: &VerifierKey) -> Result<Checkpoint, Finding>
     let note = files
         .read(CHECKPOINT, CHECKPOINT_BYTES_MAX)
         .map_err(|error| malformed(&error))?;
-    match open_checkpoint(&note, key) {
+    match open_checkpoint(&note, keys) {
         (Some(signed), None) => Ok(signed.checkpoint().clone()),
         (_, Some(finding)) => Err(finding),
         (None, None) => Err(malformed(&"nothing")),
     }
 }
 
-fn compare(
+fn compare<F>(
     receipt: &Receipt,
     later: &Checkpoint,
-    files: &dyn PackFiles,
+    nodes: &TileNodes<F>,
     remembered: Option<&Remembered>,
     report: &mut Report,
-) {
+) where
+    F: Fn(TileId) -> Result<Vec<u8>, FileError>,
+{
     report.more.checkpoints = report.more.checkpoints.saturating_add(1);
     let then = receipt.checkpoint.checkpoint();
-    let nodes = TileNodes::new(later.size, |id| files.read(&id.to_string(), TILE_BYTES_MAX));
-    let whole = Frontier::read(&nodes, later.size).map(|tree| tree.root());
+    let whole = Frontier::read(nodes, later.size).map(|tree| tree.root());
     match whole {
         Ok(root) if root == later.root => {}
         Ok(root) => {
@@ -98,7 +149,7 @@ fn compare(
     ];
     for (earlier, what) in states {
         let Some(earlier) = earlier else { continue };
-        match continues(earlier, later, &nodes, what) {
+        match continues(earlier, later, nodes, what) {
             Ok(None) => report.checked.push(format!(
                 "that {what}, of size {}, is the beginning of the later one of {}",
                 earlier.size, later.size
@@ -111,7 +162,7 @@ fn compare(
         return;
     }
     let leaf = LeafHash::of_entry(&receipt.entry);
-    match prove_inclusion(&nodes, receipt.index, later.size) {
+    match prove_inclusion(nodes, receipt.index, later.size) {
         Ok(Some(proof)) if inclusion_holds(receipt.index, later.size, leaf, &proof, later.root) => {
             let line = format!("that entry {} stands in the later tree", receipt.index);
             report.checked.push(line);
@@ -134,7 +185,7 @@ fn continues<F>(
     what: &str,
 ) -> Result<Option<Finding>, TileError<FileError>>
 where
-    F: Fn(crate::ledger::tile::TileId) -> Result<Vec<u8>, FileError>,
+    F: Fn(TileId) -> Result<Vec<u8>, FileError>,
 {
     if earlier.size > later.size {
         return Ok(Some(Finding::at(

@@ -5,12 +5,12 @@ use crate::{
     ledger::{
         checkpoint::SignedCheckpoint,
         finding::{Finding, FindingKind},
-        note::VerifierKey,
+        keys::Keyring,
         position::{EntryIndex, length},
         tile::decode_entry_bundle,
         verify::{Chunk, ChunkReport, Findings, IdentityKey, check_chunk},
     },
-    store::journal::{Damage, RawBatch},
+    store::journal::{Damage, RawBatch, StoredBlock},
 };
 
 /// Small batches are worked on together until they have this many entries.
@@ -44,48 +44,53 @@ pub(super) struct CheckedBatch {
 pub(super) fn check_batch(
     raw: Scanned,
     key: &IdentityKey,
-    trusted: &VerifierKey,
+    trusted: &Keyring,
 ) -> Result<CheckedBatch, Box<Damage>> {
     let raw = raw?;
-    let (batch, lost) = raw.decode_keeping()?;
     let (segment, offset) = raw.place();
     let place = format!("journal/{segment}, offset {offset}");
-    let note = batch.checkpoint.note().to_string();
+    let (mut blocks, mut findings) = (Vec::new(), Vec::new());
+    let checkpoint = raw.decode_each_keeping(|block, _| match check_block(&block, key) {
+        Ok(mut report) => {
+            for lost in report
+                .findings
+                .iter_mut()
+                .filter(|finding| is_lost(finding))
+            {
+                lost.place = Some(place.clone());
+            }
+            blocks.push(report);
+        }
+        Err(finding) => findings.push(finding.in_place(&place)),
+    })?;
+    let note = checkpoint.note().to_string();
     let (_, unsigned) = open_checkpoint(note.as_bytes(), trusted);
-    let mut checked = CheckedBatch {
-        first: batch.first,
+    Ok(CheckedBatch {
+        first: raw.first(),
         unsigned: unsigned.map(|finding| finding.in_place(&place)),
         place,
-        checkpoint: batch.checkpoint,
-        blocks: Vec::with_capacity(batch.blocks.len()),
-        findings: Vec::new(),
+        checkpoint,
+        blocks,
+        findings,
+    })
+}
+
+/// Whether it is of a payload that the journal can't give any more.
+fn is_lost(finding: &Finding) -> bool {
+    finding.kind == FindingKind::PayloadMissing
+}
+
+fn check_block(block: &StoredBlock, key: &IdentityKey) -> Result<ChunkReport, Finding> {
+    let entries = decode_entry_bundle(&block.entries, length(block.count)).map_err(|error| {
+        let kind = FindingKind::EntryMalformed;
+        Finding::at(kind, block.first, format!("{} entries", block.count), error)
+    })?;
+    let chunk = Chunk {
+        first: block.first,
+        entries: &entries,
+        payloads: Some(&block.payloads),
     };
-    for block in &batch.blocks {
-        let width = length(block.count);
-        match decode_entry_bundle(&block.entries, width) {
-            Ok(entries) => {
-                let chunk = Chunk {
-                    first: block.first,
-                    entries: &entries,
-                    payloads: Some(&block.payloads),
-                };
-                let mut report = check_chunk(chunk, key);
-                let lost =
-                    |finding: &Finding| lost.iter().any(|lost| finding.index == Some(lost.index));
-                for finding in report.findings.iter_mut().filter(|finding| lost(finding)) {
-                    finding.place = Some(checked.place.clone());
-                }
-                checked.blocks.push(report);
-            }
-            Err(error) => {
-                let kind = FindingKind::EntryMalformed;
-                let expected = format!("{} entries", block.count);
-                let finding = Finding::at(kind, block.first, expected, error);
-                checked.findings.push(finding.in_place(&checked.place));
-            }
-        }
-    }
-    Ok(checked)
+    Ok(check_chunk(chunk, key))
 }
 
 /// Names the entries that were changed, where the signed roots say that some were: an entry that the next one does not

@@ -12,7 +12,7 @@ use crate::{
         verify::{Chunk, ChunkReport, IdentityKey, Seen, check_chunk_with},
     },
     pack::{
-        derived::{CsvRows, JsonLines},
+        derived::{CsvRows, JsonLines, csv_bytes, jsonl_bytes},
         read::{
             ENTRY_BUNDLE_BYTES_MAX, FileError, PAYLOAD_BUNDLE_BYTES_MAX, PackFiles, Run, Seal,
             TILE_BYTES_MAX,
@@ -165,6 +165,12 @@ impl CheckedBundle {
         }
         let (mut lines, mut rows) = (JsonLines::default(), CsvRows::default());
         let (jsonl, csv) = (&mut self.jsonl, &mut self.csv);
+        let (lines_max, bytes) = (split.len(), entries.len());
+        if let Some(payloads) = payloads {
+            let both = bytes.saturating_add(payloads.len());
+            jsonl.reserve(lines_max, jsonl_bytes(lines_max, both));
+            csv.reserve(lines_max, csv_bytes(lines_max, bytes));
+        }
         let chunk = Chunk {
             first,
             entries: &split,

@@ -5,7 +5,8 @@ use crate::{
     ledger::{
         checkpoint::{CheckpointError, SignedCheckpoint},
         finding::{Finding, FindingKind},
-        note::{NoteError, VerifierKey},
+        keys::Keyring,
+        note::NoteError,
         verify::Findings,
     },
     pack::{
@@ -18,7 +19,7 @@ use crate::{
 /// Reads the checkpoint: what it signs, where it can be read at all.
 pub(super) fn read_checkpoint(
     files: &dyn PackFiles,
-    key: &VerifierKey,
+    keys: &Keyring,
     findings: &mut Findings,
     report: &mut Report,
 ) -> Result<Option<SignedCheckpoint>, VerifyError> {
@@ -33,15 +34,13 @@ pub(super) fn read_checkpoint(
     )?;
     findings.extend(found);
     let Some(bytes) = bytes else { return Ok(None) };
-    let (signed, finding) = open_checkpoint(&bytes, key);
+    let (signed, finding) = open_checkpoint(&bytes, keys);
     report.more.checkpoints = 1;
     match finding {
         Some(finding) => findings.push(finding.in_place(CHECKPOINT)),
         None => {
             report.signed.clone_from(&signed);
-            report
-                .checked
-                .push("the checkpoint's signature, by the trusted key".to_owned());
+            report.checked.push(by_whom(keys, signed.as_ref()));
         }
     }
     if let Some(signed) = &signed {
@@ -55,7 +54,7 @@ pub(super) fn read_checkpoint(
 /// else is wrong.
 pub(super) fn open_checkpoint(
     bytes: &[u8],
-    key: &VerifierKey,
+    keys: &Keyring,
 ) -> (Option<SignedCheckpoint>, Option<Finding>) {
     let signed = match SignedCheckpoint::parse(bytes) {
         Ok(signed) => signed,
@@ -71,15 +70,48 @@ pub(super) fn open_checkpoint(
         let finding = Finding::new(kind, "the one form of a checkpoint", "another form");
         return (Some(signed), Some(finding));
     }
-    let finding = signed.verify(key).err().map(|error| {
-        let kind = match &error {
-            CheckpointError::OtherOrigin { .. } => FindingKind::OtherLedger,
-            CheckpointError::Note(NoteError::BadSignature(_) | NoteError::NotSignedBy(_)) => {
-                FindingKind::CheckpointUntrusted
-            }
-            _ => FindingKind::CheckpointMalformed,
-        };
-        Finding::new(kind, format!("a signature by {key}"), error)
-    });
+    let error = keys.verify(&signed).err();
+    let finding = error.map(|error| untrusted(keys, &error));
     (Some(signed), finding)
+}
+
+/// What is wrong with a checkpoint that no trusted key vouches for.
+pub(super) fn untrusted(keys: &Keyring, error: &CheckpointError) -> Finding {
+    let kind = match error {
+        CheckpointError::OtherOrigin { .. } => FindingKind::OtherLedger,
+        CheckpointError::Note(NoteError::BadSignature(_) | NoteError::NotSignedBy(_)) => {
+            FindingKind::CheckpointUntrusted
+        }
+        CheckpointError::OutOfRange { .. } => FindingKind::KeyOutOfRange,
+        CheckpointError::KeyCompromised { .. } => FindingKind::KeyCompromised,
+        _ => FindingKind::CheckpointMalformed,
+    };
+    Finding::new(kind, signature_by(keys), error)
+}
+
+/// What is expected of a checkpoint.
+pub(super) fn signature_by(keys: &Keyring) -> String {
+    let trusted = keys.trusted();
+    match keys.spans().len() {
+        0 | 1 => format!("a signature by {trusted}"),
+        _ => format!("a signature by {trusted}, or by a key that it leads to, in its time"),
+    }
+}
+
+/// Says that a checkpoint's signature was checked, and whose it is.
+pub(super) fn by_whom(keys: &Keyring, signed: Option<&SignedCheckpoint>) -> String {
+    let by_trusted = signed.is_none_or(|signed| signed.note().names(keys.trusted()));
+    let other = keys
+        .spans()
+        .iter()
+        .rev()
+        .find(|span| signed.is_some_and(|signed| signed.note().names(&span.key)));
+    match other.filter(|_| !by_trusted) {
+        Some(span) => format!(
+            "the checkpoint's signature, by the key {}, which the trusted key {} leads to",
+            span.key.id(),
+            keys.trusted().id()
+        ),
+        None => "the checkpoint's signature, by the trusted key".to_owned(),
+    }
 }

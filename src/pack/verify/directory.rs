@@ -11,6 +11,7 @@ use super::{
     checkpoint::open_checkpoint,
     duplicates::Duplicates,
     kept::Kept,
+    keys::Keys,
     outcome::{conclude, directory_remarks, empty_report, expect},
     pack::identity_key,
     timestamps::Stamps,
@@ -19,6 +20,7 @@ use crate::{
     ledger::{
         checkpoint::SignedCheckpoint,
         finding::{Finding, FindingKind},
+        keys::Keyring,
         note::{KeyType, NOTE_BYTES_MAX, VerifierKey},
         position::{EntryIndex, TreeSize, count},
         verify::{ChunkReport, Findings, LedgerCheck},
@@ -29,7 +31,10 @@ use crate::{
         report::{IndexRange, MoreCounts, Report, Subject},
         sequence::Sequences,
     },
-    store::journal::{Damage, DamageKind, JournalError, scan},
+    store::{
+        directory::refuse_other_layout,
+        journal::{Damage, DamageKind, JournalError, scan},
+    },
 };
 
 pub(super) fn verify(
@@ -38,13 +43,16 @@ pub(super) fn verify(
     options: &VerifyOptions,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<Report, VerifyError> {
+    refuse_other_layout(path).map_err(VerifyError::OtherLayout)?;
     let mut report = empty_report(Subject::DataDirectory, key);
     report.path = Some(path.display().to_string());
     // Read first: a running ledger commits before it publishes.
-    let mut check = Check::start(key, options)?;
-    check.read_published(path, key)?;
-    check.stamps = Stamps::of_directory(path, key, options)?;
-    let sizes = check.stamps.sizes();
+    let keys = Keys::of_directory(path, key)?;
+    let ring = keys.ring.clone();
+    let mut check = Check::start(keys, options)?;
+    check.read_published(path, &ring)?;
+    check.stamps = Stamps::of_directory(path, &ring, options)?;
+    let sizes = check.stamps.sizes().chain(check.keys.sizes());
     sizes.for_each(|size| check.kept.watch(size));
     let mut scanned = scan(path).map_err(|error| match error {
         JournalError::Missing(_) => VerifyError::NotADataDirectory(path.to_owned()),
@@ -67,12 +75,12 @@ pub(super) fn verify(
         |batches: Vec<Scanned>| {
             let checked = batches
                 .into_iter()
-                .map(|raw| check_batch(raw, &identities, key));
+                .map(|raw| check_batch(raw, &identities, &ring));
             checked.collect::<Vec<_>>()
         },
         |checked| {
             for batch in checked {
-                check.take(batch, key)?;
+                check.take(batch, &ring)?;
             }
             let done = check.order.counts().entries;
             progress(done, total.max(done));
@@ -93,6 +101,7 @@ struct Check {
     duplicates: Duplicates,
     kept: Kept,
     stamps: Stamps,
+    keys: Keys,
     findings: Findings,
     breaks: Breaks,
     more: MoreCounts,
@@ -113,15 +122,20 @@ struct Check {
     key_named: bool,
     /// Batches from before the trusted key was added.
     before_key: u64,
+    /// The first batch since the last good signature that a compromised key alone signed, and how many there are.
+    doubtful: Option<(Finding, u64)>,
+    /// Such batches, which a later good signature covers.
+    covered: u64,
 }
 
 impl Check {
-    fn start(key: &VerifierKey, options: &VerifyOptions) -> Result<Self, VerifyError> {
+    fn start(keys: Keys, options: &VerifyOptions) -> Result<Self, VerifyError> {
         Ok(Self {
-            order: LedgerCheck::starting_at(EntryIndex::default(), key.name().as_str()),
+            order: LedgerCheck::starting_at(EntryIndex::default(), keys.ring.name().as_str()),
             sequences: Sequences::default(),
             duplicates: Duplicates::new(options.temporary.as_deref()),
-            kept: Kept::open(options, key)?,
+            kept: Kept::open(options, &keys.ring)?,
+            keys,
             stamps: Stamps::none(),
             findings: Findings::default(),
             breaks: Breaks::default(),
@@ -137,11 +151,13 @@ impl Check {
             unsigned: None,
             key_named: false,
             before_key: 0,
+            doubtful: None,
+            covered: 0,
         })
     }
 
     /// Reads the published checkpoint, which the journal must hold.
-    fn read_published(&mut self, path: &Path, key: &VerifierKey) -> Result<(), VerifyError> {
+    fn read_published(&mut self, path: &Path, ring: &Keyring) -> Result<(), VerifyError> {
         let file = path.join("checkpoint");
         let unreadable = |error| VerifyError::Unreadable {
             path: file.clone(),
@@ -159,7 +175,7 @@ impl Check {
         let mut bytes = Vec::new();
         let limit = count(NOTE_BYTES_MAX).saturating_add(1);
         io::Read::read_to_end(&mut io::Read::take(open, limit), &mut bytes).map_err(unreadable)?;
-        let (signed, finding) = open_checkpoint(&bytes, key);
+        let (signed, finding) = open_checkpoint(&bytes, ring);
         self.more.checkpoints = self.more.checkpoints.saturating_add(1);
         let sound = finding.is_none();
         self.findings
@@ -174,7 +190,7 @@ impl Check {
     fn take(
         &mut self,
         batch: Result<CheckedBatch, Box<Damage>>,
-        key: &VerifierKey,
+        ring: &Keyring,
     ) -> Result<(), VerifyError> {
         let batch = match batch {
             Ok(batch) => batch,
@@ -196,8 +212,8 @@ impl Check {
         }
         self.more.batches = self.more.batches.saturating_add(1);
         self.more.checkpoints = self.more.checkpoints.saturating_add(1);
-        self.take_signature(batch.unsigned, &batch.checkpoint, key);
-        self.compare_root(batch.first, &batch.place, &batch.checkpoint, key);
+        self.take_signature(batch.unsigned, &batch.checkpoint, ring.trusted());
+        self.compare_root(batch.first, &batch.place, &batch.checkpoint, ring);
         self.last = Some(batch.checkpoint);
         Ok(())
     }
@@ -211,12 +227,19 @@ impl Check {
         key: &VerifierKey,
     ) {
         if let Some(finding) = unsigned {
+            if finding.kind == FindingKind::KeyCompromised {
+                let (_, count) = self.doubtful.get_or_insert((finding, 0));
+                *count = count.saturating_add(1);
+                return;
+            }
             self.key_named |= checkpoint.note().names(key);
             let (_, count) = self.unsigned.get_or_insert((finding, 0));
             *count = count.saturating_add(1);
-        } else if !std::mem::replace(&mut self.key_named, true)
-            && key.key_type() == KeyType::MlDsa44
-        {
+            return;
+        }
+        let covered = self.doubtful.take().map_or(0, |(_, count)| count);
+        self.covered = self.covered.saturating_add(covered);
+        if !std::mem::replace(&mut self.key_named, true) && key.key_type() == KeyType::MlDsa44 {
             self.before_key = self.unsigned.take().map_or(0, |(_, count)| count);
         }
     }
@@ -235,6 +258,7 @@ impl Check {
         let tree = tree.filter(|tree| tree.size().next_index() == report.first);
         self.kept.observe(tree, report.first, &report.leaves);
         self.stamps.observe(&report);
+        self.keys.observe(&report);
         self.order.absorb(report);
         Ok(())
     }
@@ -246,7 +270,7 @@ impl Check {
         first: EntryIndex,
         place: &str,
         signed: &SignedCheckpoint,
-        key: &VerifierKey,
+        ring: &Keyring,
     ) {
         let Some(tree) = self.order.tree().filter(|_| self.unlike.is_none()) else {
             return;
@@ -255,7 +279,7 @@ impl Check {
         if tree.size() == signed_by.size && tree.root() == signed_by.root {
             return;
         }
-        let whose = if signed.verify(key).is_ok() {
+        let whose = if ring.verify(signed).is_ok() {
             "as the ledger signed with its batch"
         } else {
             "as its batch says, without the ledger's signature"
@@ -312,6 +336,8 @@ impl Check {
             findings,
             &mut report,
         );
+        self.keys
+            .conclude(size, |size| kept.root_at(size), findings, &mut report);
         let repeated = self.duplicates.finish(|first, again| {
             let expected = format!("no second entry for the event of entry {first}");
             let found = format!("entry {again}");
@@ -359,11 +385,23 @@ impl Check {
                 self.before_key
             ));
         }
-        match self.unsigned.take() {
+        if self.covered > 0 {
+            report.not_checked.push(format!(
+                "the signatures of {} batches beyond the point from which on a key is compromised: that key alone signed \
+                 them, and what stands for their entries is a later checkpoint, by another key",
+                self.covered
+            ));
+        }
+        let batches = batches.saturating_sub(self.covered);
+        match self.doubtful.take().or(self.unsigned.take()) {
             None => {
                 report.signed = Some(last.clone());
                 report.checked.push(format!(
-                    "the signatures of the checkpoints of all {batches} batches, by the trusted key"
+                    "the signatures of the checkpoints of all {batches} batches, by the trusted key{}",
+                    match self.keys.ring.spans().len() {
+                        0 | 1 => "",
+                        _ => " or one that it leads to, each in its time",
+                    }
                 ));
             }
             Some((mut finding, count)) => {

@@ -7,7 +7,7 @@ use crate::{
     ledger::{
         finding::{Finding, FindingKind},
         hash::{LeafHash, RootHash},
-        note::VerifierKey,
+        keys::Keyring,
         position::{EntryIndex, TreeSize, count, length},
         tree::Frontier,
         verify::Findings,
@@ -33,13 +33,13 @@ impl Kept {
     ///
     /// # Errors
     /// When a checkpoint or receipt is not itself proven by the trusted key.
-    pub(super) fn open(options: &VerifyOptions, key: &VerifierKey) -> Result<Self, VerifyError> {
+    pub(super) fn open(options: &VerifyOptions, keys: &Keyring) -> Result<Self, VerifyError> {
         let unusable = |what: &str, error: &dyn std::fmt::Display| {
             VerifyError::Evidence(format!("{what}: {error}"))
         };
         let mut checkpoints = Vec::new();
         for kept in &options.trusted {
-            kept.verify(key)
+            keys.verify(kept)
                 .map_err(|error| unusable("a checkpoint", &error))?;
             checkpoints.push((kept.checkpoint().size, kept.checkpoint().root));
         }
@@ -47,7 +47,7 @@ impl Kept {
         let mut receipts = Vec::new();
         for receipt in &options.receipts {
             receipt
-                .verify(key)
+                .verify_with(keys)
                 .map_err(|error| unusable("a receipt", &error))?;
             let signed = receipt.checkpoint.checkpoint();
             checkpoints.push((signed.size, signed.root));

@@ -10,7 +10,8 @@ use crate::{
     },
     pack::{
         manifest::{
-            CHECKPOINT, EVENTS_CSV, EVENTS_JSONL, MANIFEST, Manifest, README, VERIFIER_KEY,
+            CHECKPOINT, EVENTS_CSV, EVENTS_JSONL, KEY_HISTORY, MANIFEST, Manifest, README,
+            VERIFIER_KEY,
         },
         tiles::holds_tile,
     },
@@ -70,6 +71,7 @@ impl Layout {
                 CHECKPOINT,
                 EVENTS_CSV,
                 EVENTS_JSONL,
+                KEY_HISTORY,
                 MANIFEST,
                 README,
                 VERIFIER_KEY,

@@ -29,6 +29,12 @@ pub(super) struct Lines {
 }
 
 impl Lines {
+    /// Makes room for so many lines of about so many bytes in all.
+    pub(super) fn reserve(&mut self, lines: usize, bytes: usize) {
+        self.text.reserve(bytes);
+        self.ends.reserve(lines);
+    }
+
     /// Says that the line of this entry ends here.
     pub(super) fn end(&mut self, index: EntryIndex) {
         self.ends.push((self.text.len(), index));
@@ -36,10 +42,10 @@ impl Lines {
 
     /// Compares with the file's next run.
     pub(super) fn compare(&mut self, run: Option<Run>, seal: &Seal) {
-        let there = run.and_then(|run| run.inflate(seal, self.text.len()));
-        self.same = there.filter(|there| *there == self.text).map(|text| {
+        let same = run.is_some_and(|run| run.is(seal, &self.text));
+        self.same = same.then(|| {
             let mut crc = crc32fast::Hasher::new();
-            crc.update(&text);
+            crc.update(&self.text);
             crc
         });
     }

@@ -15,8 +15,8 @@ use crate::{
     pack::{
         carried::{Judgement, judge},
         manifest::{
-            CHECKPOINT, EVENTS_CSV, EVENTS_JSONL, FileDigest, INDEX_HTML, MANIFEST, Manifest,
-            PackCounts, Period, README, VERIFIER_KEY,
+            CHECKPOINT, EVENTS_CSV, EVENTS_JSONL, FileDigest, INDEX_HTML, KEY_HISTORY, MANIFEST,
+            Manifest, PackCounts, Period, README, VERIFIER_KEY,
         },
         read::{FileError, PackFiles},
         report::{IndexRange, Report},
@@ -60,8 +60,10 @@ pub(super) fn compare_manifest(
             "the key that the pack names as the ledger's own, {}: it signed this checkpoint beside the trusted key, and nobody vouched for it here",
             manifest.key
         ));
-    } else {
-        differ("key", report.key.clone(), manifest.key.clone());
+    } else if !is_beyond_trust(manifest, report) {
+        let own = report.current_key.as_ref();
+        let own = own.map_or_else(|| report.key.clone(), ToString::to_string);
+        differ("key", own, manifest.key.clone());
     }
     if let Some(signed) = found.signed {
         let checkpoint = signed.checkpoint();
@@ -111,6 +113,12 @@ fn names_other_key(manifest: &Manifest, found: &Found<'_>) -> bool {
         })
 }
 
+/// Whether the manifest names a key of the history that trust does not reach, which is a finding of its own.
+fn is_beyond_trust(manifest: &Manifest, report: &Report) -> bool {
+    let mut keys = report.keys.iter().filter(|key| key.key == manifest.key);
+    keys.any(|key| !key.trusted) && report.keys.iter().any(|key| key.trusted)
+}
+
 /// The range that was asked for, with the bundles on its edges whole.
 fn edges_whole(manifest: &Manifest) -> IndexRange {
     let (start, end) = (
@@ -146,6 +154,10 @@ fn compare_files(
                 "none".to_owned(),
             ));
         }
+    }
+    if found.files.length(KEY_HISTORY).is_some() && !manifest.files.contains_key(KEY_HISTORY) {
+        let (expected, none) = ("a digest in the manifest".to_owned(), "none".to_owned());
+        findings.push(mismatch(KEY_HISTORY, expected, none));
     }
     for (path, digest) in &manifest.files {
         let there = match path.as_str() {

@@ -7,6 +7,7 @@ mod checkpoint;
 mod directory;
 mod duplicates;
 mod kept;
+mod keys;
 mod layout;
 mod listing;
 mod manifest;
@@ -28,12 +29,16 @@ use super::{
     read::PackFiles,
     report::{IndexRange, Report},
 };
-use crate::ledger::{
-    checkpoint::{Checkpoint, SignedCheckpoint},
-    hash::LeafHash,
-    note::VerifierKey,
-    receipt::Receipt,
-    timestamp::TimestampRoots,
+use crate::{
+    ledger::{
+        checkpoint::{Checkpoint, SignedCheckpoint},
+        hash::LeafHash,
+        keys::Keyring,
+        note::VerifierKey,
+        receipt::Receipt,
+        timestamp::TimestampRoots,
+    },
+    store::directory::DirectoryError,
 };
 
 /// What to compare with, and what to leave out.
@@ -93,6 +98,9 @@ pub enum VerifyError {
     /// The path is not a data directory.
     #[error("{0} is not a data directory of a ledger; name the directory that holds `journal`")]
     NotADataDirectory(PathBuf),
+    /// The data directory is of a layout that this program does not know.
+    #[error(transparent)]
+    OtherLayout(DirectoryError),
     /// A checkpoint or receipt that was given to compare with is not one of this ledger.
     #[error("what was kept to compare with can't be used: {0}")]
     Evidence(String),
@@ -140,10 +148,23 @@ pub fn verify_data_directory(
     directory::verify(path, key, options, progress)
 }
 
+/// Verifies one receipt with a key of its ledger and what that leads to by the history of keys in a data directory.
+///
+/// # Errors
+/// When the history can't be read.
+pub fn verify_receipt_of(
+    bytes: &[u8],
+    key: &VerifierKey,
+    directory: &Path,
+) -> Result<Report, VerifyError> {
+    let keys = keys::Keys::of_directory(directory, key)?;
+    Ok(receipt::verify(bytes, &keys.ring))
+}
+
 /// Verifies one receipt. A receipt that proves nothing gives a report that says so.
 ///
 /// # Errors
 /// None as yet: whatever the bytes are, the report says what is wrong with them.
 pub fn verify_receipt(bytes: &[u8], key: &VerifierKey) -> Result<Report, VerifyError> {
-    Ok(receipt::verify(bytes, key))
+    Ok(receipt::verify(bytes, &Keyring::alone(key)))
 }

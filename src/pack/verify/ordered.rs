@@ -7,6 +7,7 @@ use super::{
     bundle::CheckedBundle,
     duplicates::Duplicates,
     kept::Kept,
+    keys::Keys,
     listing::{Lines, Listing},
     timestamps::Stamps,
 };
@@ -15,7 +16,6 @@ use crate::{
         checkpoint::Checkpoint,
         finding::{Finding, FindingKind},
         hash::{LeafHash, NodeHash},
-        note::VerifierKey,
         position::{EntryIndex, TreeSize, UnixNanos, count},
         tile::{Span, TILE_WIDTH, TileId, decode_tile},
         verify::{ChunkReport, Counts, Findings, LedgerCheck},
@@ -49,6 +49,8 @@ pub(super) struct Ordered<'a> {
     duplicates: Duplicates,
     pub(super) kept: Kept,
     pub(super) stamps: Stamps,
+    /// Taken when all entries went by.
+    pub(super) keys: Option<Keys>,
     pub(super) signed: Option<SignedTree<ReadTile<'a>>>,
     /// The tiles above level 0, made again from the entries where the pack has all of them.
     upper: Option<UpperTiles>,
@@ -70,15 +72,16 @@ impl<'a> Ordered<'a> {
         files: &'a dyn PackFiles,
         bundles: &Range<u64>,
         signed: Option<&Checkpoint>,
-        key: &VerifierKey,
+        keys: Keys,
         options: &VerifyOptions,
     ) -> Result<Self, VerifyError> {
         let first = EntryIndex::new(bundles.start.saturating_mul(TILE_WIDTH));
-        let mut kept = Kept::open(options, key)?;
+        let mut kept = Kept::open(options, &keys.ring)?;
         if let Some(signed) = signed {
             kept.watch(signed.size);
         }
-        let stamps = Stamps::of_pack(files, key, options)?;
+        let stamps = Stamps::of_pack(files, &keys.ring, options)?;
+        keys.sizes().for_each(|size| kept.watch(size));
         stamps.sizes().for_each(|size| kept.watch(size));
         let read: ReadTile<'a> = Box::new(move |id| tile_of(files, id));
         let open = |name| match files.is_bare_log() {
@@ -100,11 +103,12 @@ impl<'a> Ordered<'a> {
         Ok(Self {
             files,
             from_start: first == EntryIndex::default(),
-            check: LedgerCheck::starting_at(first, key.name().as_str()),
+            check: LedgerCheck::starting_at(first, keys.ring.name().as_str()),
             sequences: Sequences::default(),
             duplicates: Duplicates::new(options.temporary.as_deref()),
             kept,
             stamps,
+            keys: Some(keys),
             signed: signed.map(|signed| SignedTree::open(signed.size, signed.root, read)),
             upper: signed
                 .filter(|signed| *bundles == (0..signed.size.value().div_ceil(TILE_WIDTH)))
@@ -185,6 +189,9 @@ impl<'a> Ordered<'a> {
         let tree = tree.filter(|tree| tree.size().next_index() == first);
         self.kept.observe(tree, first, &report.leaves);
         self.stamps.observe(&report);
+        if let Some(keys) = &mut self.keys {
+            keys.observe(&report);
+        }
         self.compare_tile(id, &report, tile);
         self.compare_upper(first, &report.leaves);
         self.check.absorb(report);

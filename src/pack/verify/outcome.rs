@@ -176,6 +176,8 @@ pub(super) fn empty_report(subject: Subject, key: &VerifierKey) -> Report {
         sources: SourcesStatement::default(),
         signed: None,
         first_leaf: None,
+        keys: Vec::new(),
+        current_key: None,
         timestamps: Vec::new(),
         existed: Vec::new(),
     }

@@ -6,6 +6,7 @@ use super::{
     VerifyError, VerifyOptions,
     bundle::{self, CheckedBundle, Work, read},
     checkpoint::read_checkpoint,
+    keys::Keys,
     layout::Layout,
     manifest::compare_manifest,
     ordered::{Ordered, next_run},
@@ -80,7 +81,8 @@ pub(super) fn verify_files(
     let bare = files.is_bare_log();
     let subject = if bare { Subject::Log } else { Subject::Pack };
     let mut report = empty_report(subject, key);
-    let signed = read_checkpoint(files, key, &mut findings, &mut report)?;
+    let keys = Keys::of_files(files, key)?;
+    let signed = read_checkpoint(files, &keys.ring, &mut findings, &mut report)?;
     let checkpoint = signed.as_ref().map(SignedCheckpoint::checkpoint);
     let manifest = if bare {
         None
@@ -96,7 +98,7 @@ pub(super) fn verify_files(
     drop(paths);
     let bundles = layout.bundles();
     let proving = checkpoint.filter(|checkpoint| Some(checkpoint.size) == size);
-    let mut ordered = Ordered::start(files, &bundles, proving, key, options)?;
+    let mut ordered = Ordered::start(files, &bundles, proving, keys, options)?;
     if let Some(checkpoint) = checkpoint {
         ordered.kept.watch(checkpoint.size);
     }
@@ -229,12 +231,7 @@ fn finish(
     said: Said<'_>,
     report: &mut Report,
 ) -> Result<(), VerifyError> {
-    let Said {
-        signed,
-        manifest,
-        container,
-        page,
-    } = said;
+    let (signed, manifest) = (said.signed, said.manifest);
     let range = IndexRange {
         start: EntryIndex::new(bundles.start.saturating_mul(TILE_WIDTH)),
         end: ordered.check.expected(),
@@ -248,11 +245,8 @@ fn finish(
         signed.checkpoint().size
     });
     let tree = ordered.signed.as_ref();
-    let from_tiles = |size: TreeSize| -> Option<RootHash> {
-        Frontier::read(tree?, size)
-            .ok()
-            .map(|frontier| frontier.root())
-    };
+    let from_tiles =
+        |size: TreeSize| -> Option<RootHash> { Some(Frontier::read(tree?, size).ok()?.root()) };
     let mut findings = std::mem::take(&mut ordered.findings);
     ordered.kept.compare(
         size,
@@ -269,6 +263,10 @@ fn finish(
         &mut findings,
         report,
     );
+    if let Some(keys) = ordered.keys.take() {
+        let root_at = |size| ordered.root_at(size).or_else(|| from_tiles(size));
+        keys.conclude(size, root_at, &mut findings, report);
+    }
     let complete = ordered.jsonl.is_open() && ordered.csv.is_open();
     let (in_jsonl, lines, jsonl) = ordered.jsonl.finish(ordered.runs.jsonl.as_mut());
     let (in_csv, rows, csv) = ordered.csv.finish(ordered.runs.csv.as_mut());
@@ -284,21 +282,21 @@ fn finish(
         let found = super::manifest::Found {
             files,
             signed,
-            container,
+            container: said.container,
             report,
             recorded: ordered.recorded,
             jsonl,
             csv,
-            page: page.digest,
+            page: said.page.digest,
             whole: findings.total == 0,
         };
         let mut unknown = Vec::new();
         findings.extend(compare_manifest(manifest, found, &mut unknown)?);
         report.not_checked.extend(unknown);
     }
-    findings.extend(page.finding);
-    report.checked.extend(page.checked);
-    report.not_checked.extend(page.not_checked);
+    findings.extend(said.page.finding);
+    report.checked.extend(said.page.checked);
+    report.not_checked.extend(said.page.not_checked);
     findings.sort();
     report.findings = findings;
     breaks.state(covered, report);

@@ -1,22 +1,46 @@
 //! One verification of a receipt.
 
-use super::outcome::{conclude, empty_report};
+use super::{
+    checkpoint::{by_whom, signature_by},
+    outcome::{conclude, empty_report},
+};
 use crate::{
     ledger::{
         checkpoint::CheckpointError,
         finding::{Finding, FindingKind},
         hash::RootHash,
-        note::{NoteError, VerifierKey},
+        keys::Keyring,
+        note::NoteError,
         position::count,
         receipt::{Receipt, ReceiptError},
     },
     pack::report::{IndexRange, Report, Subject},
 };
 
-pub(super) fn verify(bytes: &[u8], key: &VerifierKey) -> Report {
-    let mut report = empty_report(Subject::Receipt, key);
+pub(super) fn verify(bytes: &[u8], keys: &Keyring) -> Report {
+    let (mut report, compromised) = verify_for_comparison(bytes, keys);
+    report.findings.extend(compromised);
+    conclude(&mut report);
+    report
+}
+
+/// Verifies a receipt that is to be compared with a later state of its ledger. That its key is compromised is given apart,
+/// where that is all that is wrong: the later state may vouch for the entry by itself.
+pub(super) fn verify_for_comparison(bytes: &[u8], keys: &Keyring) -> (Report, Option<Finding>) {
+    let mut report = empty_report(Subject::Receipt, keys.trusted());
+    let mut compromised = None;
     match Receipt::parse(bytes) {
-        Ok(receipt) => check(&receipt, bytes, key, &mut report),
+        Ok(receipt) => match problem(&receipt, bytes, keys) {
+            Some(finding) if finding.kind != FindingKind::KeyCompromised => {
+                describe(&receipt, &mut report);
+                report.findings.push(finding);
+            }
+            found => {
+                describe(&receipt, &mut report);
+                accept(&receipt, keys, found.is_none(), &mut report);
+                compromised = found;
+            }
+        },
         Err(error) => report.findings.push(Finding::new(
             FindingKind::ReceiptInvalid,
             "a receipt",
@@ -24,10 +48,10 @@ pub(super) fn verify(bytes: &[u8], key: &VerifierKey) -> Report {
         )),
     }
     conclude(&mut report);
-    report
+    (report, compromised)
 }
 
-fn check(receipt: &Receipt, bytes: &[u8], key: &VerifierKey, report: &mut Report) {
+fn describe(receipt: &Receipt, report: &mut Report) {
     let signed = receipt.checkpoint.checkpoint();
     report.size = Some(signed.size);
     report.root = Some(RootHash::from_bytes(*signed.root.as_bytes()));
@@ -35,39 +59,52 @@ fn check(receipt: &Receipt, bytes: &[u8], key: &VerifierKey, report: &mut Report
         start: receipt.index,
         end: receipt.index.plus(1),
     });
-    let problem = if receipt.to_string().as_bytes() == bytes {
-        receipt.verify(key).err().map(|error| {
-            let kind = kind_of(&error);
-            Finding::at(kind, receipt.index, format!("a receipt by {key}"), error)
-        })
-    } else {
-        let kind = FindingKind::ReceiptInvalid;
-        Some(Finding::at(
-            kind,
-            receipt.index,
-            "the one form of a receipt",
-            "another form",
-        ))
-    };
     report.more.checkpoints = 1;
-    if let Some(problem) = problem {
-        report.findings.push(problem);
-        return;
+}
+
+/// What is wrong with a receipt. A compromised key is named only where nothing else is wrong.
+fn problem(receipt: &Receipt, bytes: &[u8], keys: &Keyring) -> Option<Finding> {
+    if receipt.to_string().as_bytes() != bytes {
+        let kind = FindingKind::ReceiptInvalid;
+        let (expected, found) = ("the one form of a receipt", "another form");
+        return Some(Finding::at(kind, receipt.index, expected, found));
     }
-    report.signed = Some(receipt.checkpoint.clone());
+    let signature = keys.verify(&receipt.checkpoint);
+    let proven = receipt.proven().err();
+    let error = match signature {
+        Err(error @ CheckpointError::KeyCompromised { .. }) => {
+            proven.unwrap_or(ReceiptError::Checkpoint(error))
+        }
+        Err(error) => ReceiptError::Checkpoint(error),
+        Ok(()) => proven?,
+    };
+    let expected = format!("a receipt with {}", signature_by(keys));
+    Some(Finding::at(kind_of(&error), receipt.index, expected, error))
+}
+
+fn accept(receipt: &Receipt, keys: &Keyring, by_trusted: bool, report: &mut Report) {
     report.counts.entries = 1;
     report.counts.payloads_absent = 1;
     report.counts.bytes = count(receipt.entry.len());
     report.more.receipts = 1;
-    report.checked.extend([
-        "the checkpoint's signature, by the trusted key".to_owned(),
-        format!("that entry {} stands in the signed tree", receipt.index),
-    ]);
+    if by_trusted {
+        report.signed = Some(receipt.checkpoint.clone());
+        report
+            .checked
+            .push(by_whom(keys, Some(&receipt.checkpoint)));
+    }
+    report.checked.push(format!(
+        "that entry {} stands in the signed tree",
+        receipt.index
+    ));
     report.not_checked.extend([
         "the entry's payload: a receipt holds the commitment to it".to_owned(),
-        "whether the ledger still has the entry: compare with a pack or with the ledger".to_owned(),
+        LATER.to_owned(),
     ]);
 }
+
+/// What a receipt alone can't say.
+pub(super) const LATER: &str = "whether the ledger still has the entry, and whether its key was retired or compromised since: compare with a pack or with the ledger";
 
 fn kind_of(error: &ReceiptError) -> FindingKind {
     match error {
@@ -75,6 +112,10 @@ fn kind_of(error: &ReceiptError) -> FindingKind {
         ReceiptError::Checkpoint(CheckpointError::Note(
             NoteError::BadSignature(_) | NoteError::NotSignedBy(_),
         )) => FindingKind::CheckpointUntrusted,
+        ReceiptError::Checkpoint(CheckpointError::OutOfRange { .. }) => FindingKind::KeyOutOfRange,
+        ReceiptError::Checkpoint(CheckpointError::KeyCompromised { .. }) => {
+            FindingKind::KeyCompromised
+        }
         _ => FindingKind::ReceiptInvalid,
     }
 }

@@ -4,15 +4,18 @@
 //! that is the digest of a checkpoint's text; and that checkpoint's root is the root of these entries at its size, which
 //! a pack from entry 0 on shows by the entries, and any other by a consistency proof.
 
+mod existed;
+
 use std::{collections::BTreeMap, path::Path};
 
-use super::{VerifyError, VerifyOptions};
+use super::{VerifyError, VerifyOptions, checkpoint::untrusted};
 use crate::{
     ledger::{
-        checkpoint::{Checkpoint, SignedCheckpoint},
+        checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint},
         finding::{Finding, FindingKind},
         hash::RootHash,
-        note::{NOTE_BYTES_MAX, VerifierKey},
+        keys::Keyring,
+        note::{KeyType, NOTE_BYTES_MAX, VerifierKey},
         position::{EntryIndex, TreeSize, UnixNanos, count},
         timestamp::{
             TIMESTAMP_BYTES_MAX, Timestamp, TimestampError, TimestampRoots, VerifiedTimestamp,
@@ -24,10 +27,11 @@ use crate::{
     pack::{
         manifest::timestamp::{PROOF_BYTES_MAX, TimestampPath, parse_proof},
         read::{FileError, PackFiles},
-        report::{Existed, IndexRange, Report, TimestampReport},
+        report::{Report, TimestampReport},
     },
     store::timestamps::{TIMESTAMPS, Timestamps},
 };
+use existed::existed;
 
 /// How far the ledger's clock may run ahead of an authority's without a finding, beside the authority's own accuracy.
 /// A machine without any time service drifts by seconds a day; a minute is nobody's honest mistake for long.
@@ -42,6 +46,8 @@ pub(super) struct Stamps {
     next: usize,
     roots: Option<TimestampRoots>,
     findings: Vec<Finding>,
+    /// Stamped checkpoints of this history from before the trusted key was added.
+    before_key: u64,
 }
 
 /// One checkpoint that was stamped.
@@ -52,6 +58,8 @@ struct Stamped {
     /// Each with its place.
     answers: Vec<(String, Vec<u8>)>,
     proof: Option<Vec<u8>>,
+    /// It may be from before the trusted key was added, and has no signature of it.
+    before_key: bool,
     /// The last entry at hand that it covers, and when the ledger says that it was recorded.
     last: Option<(EntryIndex, UnixNanos)>,
 }
@@ -63,6 +71,7 @@ impl Stamps {
             next: 0,
             roots: options.timestamp_roots.clone(),
             findings: Vec::new(),
+            before_key: 0,
         }
     }
 
@@ -74,7 +83,7 @@ impl Stamps {
     /// Those of a pack.
     pub(super) fn of_pack(
         files: &dyn PackFiles,
-        key: &VerifierKey,
+        keys: &Keyring,
         options: &VerifyOptions,
     ) -> Result<Self, VerifyError> {
         let mut stamps = Self::new(options);
@@ -106,7 +115,7 @@ impl Stamps {
                 Some(_) => stamps.read(files, &proof, PROOF_BYTES_MAX)?,
                 None => None,
             };
-            stamps.push(size, place, &note, answers, proof, key);
+            stamps.push(size, place, &note, answers, proof, keys);
         }
         Ok(stamps)
     }
@@ -114,7 +123,7 @@ impl Stamps {
     /// Those of a data directory.
     pub(super) fn of_directory(
         path: &Path,
-        key: &VerifierKey,
+        keys: &Keyring,
         options: &VerifyOptions,
     ) -> Result<Self, VerifyError> {
         let mut stamps = Self::new(options);
@@ -130,7 +139,7 @@ impl Stamps {
                 |(number, answer)| (TimestampPath::Answer(size, number).to_string(), answer);
             let answers = kept.answers.into_iter().map(named).collect();
             let note = kept.checkpoint.note().to_string().into_bytes();
-            stamps.push(size, place, &note, answers, None, key);
+            stamps.push(size, place, &note, answers, None, keys);
         }
         Ok(stamps)
     }
@@ -163,7 +172,7 @@ impl Stamps {
         note: &[u8],
         answers: Vec<(String, Vec<u8>)>,
         proof: Option<Vec<u8>>,
-        key: &VerifierKey,
+        keys: &Keyring,
     ) {
         let signed = match SignedCheckpoint::parse(note) {
             Ok(signed) if signed.checkpoint().size == size => signed,
@@ -179,10 +188,12 @@ impl Stamps {
                 return;
             }
         };
-        if let Err(error) = signed.verify(key) {
-            let expected = format!("a checkpoint signed by {key}");
-            self.find(FindingKind::CheckpointUntrusted, &place, expected, error);
-            return;
+        let before_key = is_older_than(&signed, keys.trusted());
+        match keys.verify(&signed) {
+            // It must be of the tree that a good key signed in any case, which is looked at later.
+            Ok(()) | Err(CheckpointError::KeyCompromised { .. }) => {}
+            Err(_) if before_key => {}
+            Err(error) => return self.findings.push(untrusted(keys, &error).in_place(&place)),
         }
         if answers.is_empty() {
             return;
@@ -193,6 +204,7 @@ impl Stamps {
             place,
             answers,
             proof,
+            before_key,
             last: None,
         });
     }
@@ -243,6 +255,9 @@ impl Stamps {
         for stamped in std::mem::take(&mut self.stamped) {
             if !self.is_of_this_history(&stamped, &root_at, signed) {
                 continue;
+            }
+            if stamped.before_key {
+                self.before_key = self.before_key.saturating_add(1);
             }
             for (place, answer) in &stamped.answers {
                 match self.judge(&stamped, answer) {
@@ -345,6 +360,13 @@ impl Stamps {
                 "who made the {unchecked} time stamps that are here: give the authorities' root certificates with --tsa-roots"
             ));
         }
+        if self.before_key > 0 {
+            report.not_checked.push(format!(
+                "the signatures of {} stamped checkpoints from before the trusted key was added: their roots are those of \
+                 this tree",
+                self.before_key
+            ));
+        }
         let Some(range) = report.range.filter(|_| self.roots.is_some()) else {
             return;
         };
@@ -379,43 +401,12 @@ impl Stamps {
     }
 }
 
-/// The earliest time for each entry: of all time stamps that cover it.
-fn existed(stamps: &[TimestampReport], range: IndexRange) -> Vec<Existed> {
-    let mut best: BTreeMap<TreeSize, &TimestampReport> = BTreeMap::new();
-    for stamp in stamps {
-        let kept = best.entry(stamp.tree_size).or_insert(stamp);
-        if stamp.latest < kept.latest {
-            *kept = stamp;
-        }
-    }
-    // From the largest tree down, so that a later, larger one that states an earlier time counts for the smaller too.
-    let mut earliest: Option<&TimestampReport> = None;
-    for stamp in best.values_mut().rev() {
-        match earliest {
-            Some(earlier) if earlier.latest <= stamp.latest => *stamp = earlier,
-            _ => earliest = Some(stamp),
-        }
-    }
-    let mut found: Vec<Existed> = Vec::new();
-    let mut start = range.start;
-    for (size, stamp) in best {
-        let end = size.next_index().min(range.end);
-        if end <= start {
-            continue;
-        }
-        match found.last_mut() {
-            Some(last) if last.time_stamp == stamp.place => last.entries.end = end,
-            _ => found.push(Existed {
-                entries: IndexRange { start, end },
-                no_later_than: stamp.no_later_than.clone(),
-                authority: stamp.authority.clone(),
-                certificate_serial: stamp.certificate_serial.clone(),
-                time_stamp: stamp.place.clone(),
-            }),
-        }
-        start = end;
-    }
-    found
+/// Whether a checkpoint may be from before a second key was added, which then can't have signed it. That it is of this
+/// history is shown by its root.
+fn is_older_than(signed: &SignedCheckpoint, key: &VerifierKey) -> bool {
+    key.key_type() == KeyType::MlDsa44
+        && signed.checkpoint().origin == *key.name()
+        && !signed.note().names(key)
 }
 
 const fn kind_of(error: &TimestampError) -> FindingKind {

@@ -18,6 +18,7 @@ use crate::ledger::{
     checkpoint::SignedCheckpoint,
     filter::Filter,
     hash::RootHash,
+    keys::KeyHistory,
     note::VerifierKey,
     position::{EntryIndex, TreeSize},
     timestamp::StampedCheckpoint,
@@ -31,6 +32,8 @@ pub struct PackRequest {
     pub checkpoint: SignedCheckpoint,
     /// The ledger's key, put in for convenience.
     pub key: VerifierKey,
+    /// The history of its keys. What of it was before the checkpoint goes into the pack.
+    pub history: KeyHistory,
     /// The first entry.
     pub start: EntryIndex,
     /// The entry after the last one; `None` for all the checkpoint covers.
@@ -49,12 +52,19 @@ impl PackRequest {
         Self {
             checkpoint,
             key,
+            history: KeyHistory::default(),
             start: EntryIndex::default(),
             end: None,
             filter: Filter::default(),
             withhold_parts: Vec::new(),
             timestamps: Vec::new(),
         }
+    }
+
+    /// The ledger's own key when its tree had the size of the checkpoint.
+    fn key_then(&self) -> &VerifierKey {
+        let size = self.checkpoint.checkpoint().size;
+        self.history.own_at(size).unwrap_or(&self.key)
     }
 }
 

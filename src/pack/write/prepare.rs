@@ -15,7 +15,7 @@ use crate::{
     },
     pack::{
         container::{Packed, Run},
-        derived::{CsvRows, JsonLines},
+        derived::{CsvRows, JsonLines, csv_bytes, jsonl_bytes},
         page,
     },
 };
@@ -64,7 +64,10 @@ pub(super) fn prepare(
         .map_err(|error| damaged(&error))?;
     let payloads = disclosure.apply(&entries, bundle.payloads)?;
     let (mut lines, mut rows) = (JsonLines::default(), CsvRows::default());
-    let (mut jsonl, mut csv) = (Vec::new(), Vec::new());
+    let bytes = bundle.entries.len();
+    let both = bytes.saturating_add(payloads.len());
+    let mut jsonl = Vec::with_capacity(jsonl_bytes(entries.len(), both));
+    let mut csv = Vec::with_capacity(csv_bytes(entries.len(), bytes));
     let mut recorded: Option<(String, String)> = None;
     let chunk = Chunk {
         first: EntryIndex::new(span.first()),

@@ -24,8 +24,9 @@ use crate::{
         container::{ContainerWriter, Packed, Spool},
         derived::CSV_HEADER,
         manifest::{
-            CHECKPOINT, EVENTS_CSV, EVENTS_JSONL, FileDigest, INDEX_HTML, MANIFEST, Manifest,
-            PACK_FORMAT, PackCounts, Period, README, VERIFIER_KEY, timestamp::TimestampPath, tool,
+            CHECKPOINT, EVENTS_CSV, EVENTS_JSONL, FileDigest, INDEX_HTML, KEY_HISTORY, MANIFEST,
+            Manifest, PACK_FORMAT, PackCounts, Period, README, VERIFIER_KEY,
+            timestamp::TimestampPath, tool,
         },
         page::carries,
         pipeline,
@@ -153,7 +154,11 @@ impl<'a, W: Write + Send> Session<'a, W> {
         let header = Listing::of(CSV_HEADER.as_bytes().to_vec())?;
         session.csv.push(&header)?;
         session.put_text(CHECKPOINT, request.checkpoint.note().to_string())?;
-        session.put_text(VERIFIER_KEY, format!("{}\n", request.key))?;
+        session.put_text(VERIFIER_KEY, format!("{}\n", request.key_then()))?;
+        let history = request.history.before(request.checkpoint.checkpoint().size);
+        if !history.is_empty() {
+            session.put_text(KEY_HISTORY, history.to_string())?;
+        }
         for carried in CARRIED {
             session.put_carried(carried)?;
         }
@@ -261,7 +266,7 @@ impl<'a, W: Write + Send> Session<'a, W> {
             format: PACK_FORMAT.to_owned(),
             tool: tool().to_owned(),
             origin: signed.origin.to_string(),
-            key: self.request.key.to_string(),
+            key: self.request.key_then().to_string(),
             tree_size: signed.size,
             root: signed.root,
             checkpoint: self.request.checkpoint.note().to_string(),

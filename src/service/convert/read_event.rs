@@ -31,29 +31,13 @@ pub fn event_from_proto(
     mut salts: impl FnMut() -> Salt,
 ) -> Result<Event, Vec<InvalidEvent>> {
     let posted = posted_from_proto(event, now)?;
-    let own = of_the_ledger_alone(&posted);
-    if !own.is_empty() {
-        return Err(within_event(own));
+    let reserved = reserved(&posted);
+    if !reserved.is_empty() {
+        return Err(within_event(reserved));
     }
     posted
         .into_event(producer, now, &mut salts)
         .map_err(within_event)
-}
-
-/// What of an event is reserved for the ledger's own entries, which are made by commands that have its data directory to
-/// themselves.
-fn of_the_ledger_alone(posted: &PostedEvent) -> Vec<InvalidEvent> {
-    let mut own = Vec::new();
-    if posted.source.starts_with(LEDGER_SOURCE_PREFIX) {
-        let problem = "begins with `exhibit:`, which is for the ledger's own entries; give the URI of your pipeline";
-        own.push(InvalidEvent::new("source", problem));
-    }
-    if posted.evidence.event_type().starts_with(LEDGER_TYPE_PREFIX) {
-        let problem =
-            "begins with `ledger.`, which is for the ledger's own entries; choose another name";
-        own.push(InvalidEvent::new("custom.type", problem));
-    }
-    own
 }
 
 /// Reads an event of the API without making the ledger's event of it.
@@ -76,6 +60,20 @@ pub fn posted_from_proto(
         posted.evidence.check(&mut reader.0);
     }
     Err(within_event(reader.0.into_violations()))
+}
+
+/// What only the ledger may say of itself, such as of its keys and of damage that is known: a verifier believes such
+/// entries, and commands that have the data directory to themselves make them.
+fn reserved(posted: &PostedEvent) -> Vec<InvalidEvent> {
+    const RESERVED: &str = "is reserved for what the ledger records of itself; `exhibit key` and `exhibit break`, on its machine, do that";
+    let mut violations = Vec::new();
+    if posted.source.starts_with(LEDGER_SOURCE_PREFIX) {
+        violations.push(InvalidEvent::new("source", RESERVED));
+    }
+    if posted.evidence.event_type().starts_with(LEDGER_TYPE_PREFIX) {
+        violations.push(InvalidEvent::new("custom.type", RESERVED));
+    }
+    violations
 }
 
 /// Names fields from the request down. The producer is no field of it: the ledger says who that is.

@@ -7,17 +7,28 @@
 //! | the policy is | `publish` (fail open) | `hold` (fail closed) |
 //! | --- | --- | --- |
 //! | met | the cosigned checkpoint is published | the same |
+//! | met, and the disk fails to keep it | the same | the published one stays as it was |
 //! | not met in time | published with the cosignatures there are | the published one stays as it was |
+//!
+//! What is published must not go back when the server starts again. A server that fails open starts with the newest
+//! checkpoint there is; one that fails closed starts with the one that was kept, so it publishes none that was not.
 //!
 //! Either way it is logged, an append that waits hears that it is recorded and not witnessed, and the next round comes
 //! an interval later. A witness that has seen another history is an alarm, and changes nothing else: whoever verifies
 //! with that witness's key will see for themselves.
 
+mod kept;
+mod options;
 mod submit;
+#[cfg(test)]
+mod tests;
 
 use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -25,10 +36,13 @@ use tokio::{
     sync::{Notify, watch},
     task::JoinSet,
 };
-use tokio_util::sync::CancellationToken;
 
-use self::submit::Seat;
-pub use self::submit::SubmitError;
+use self::{kept::Kept, submit::Seat};
+pub use self::{
+    kept::WITNESSED_FILE,
+    options::{CosigningError, CosigningOptions, OnUnmet, read_policy},
+    submit::SubmitError,
+};
 use super::{
     fetch::{FetchOptions, Fetcher},
     ledger::Ledger,
@@ -36,84 +50,46 @@ use super::{
 use crate::{
     ledger::{
         checkpoint::SignedCheckpoint,
-        note::{NOTE_BYTES_MAX, SignatureLine},
-        policy::{InvalidPolicy, Policy},
+        note::SignatureLine,
+        policy::Policy,
         position::{EntryIndex, TreeSize},
         tree::consistency_holds,
     },
-    store::{
-        disk::FsDisk,
-        durable::{NotReplaced, read_file, replace_file},
-    },
+    store::disk::{Disk, FsDisk},
 };
-
-/// The file in the data directory that holds the last checkpoint under which the policy was met.
-pub const WITNESSED_FILE: &str = "witnessed";
 
 /// How soon witnesses that failed are asked again where an append waits, at the soonest.
 const RETRY_SOONEST: Duration = Duration::from_secs(1);
-
-/// What is to happen when the policy is not met.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnUnmet {
-    /// Publish the checkpoint with the cosignatures there are: fail open.
-    Publish,
-    /// Keep the published checkpoint as it is: fail closed.
-    Hold,
-}
-
-/// How checkpoints are cosigned.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CosigningOptions {
-    /// How long to rest between rounds that nobody waits for.
-    pub interval: Duration,
-    /// How long the witnesses may take.
-    pub timeout: Duration,
-    /// What to do when the policy is not met.
-    pub on_unmet: OnUnmet,
-}
-
-/// Why checkpoints can't be cosigned.
-#[derive(Debug, thiserror::Error)]
-pub enum CosigningError {
-    /// The policy file can't be read.
-    #[error("{} can't be read: {error}; witness.policy names a policy file", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        error: std::io::Error,
-    },
-    /// The policy is not one.
-    #[error("{}: {error}", path.display())]
-    Policy {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        error: InvalidPolicy,
-    },
-    /// The policy can never be met from here.
-    #[error("{}: the quorum can't be reached with the witnesses that have a URL; add URLs, or ask for fewer", .0.display())]
-    OutOfReach(PathBuf),
-    /// The policy names logs, and not this one.
-    #[error("{}: no `log` line has the key of this ledger, {key}; add it, or leave logs out", path.display())]
-    OtherLog {
-        /// The file.
-        path: PathBuf,
-        /// The ledger's key.
-        key: String,
-    },
-}
 
 /// That an event is recorded and was not witnessed in time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the witnesses have not seen it within {} s", .0.as_secs_f64())]
 pub struct NotWitnessed(pub Duration);
 
+/// What a round came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Came {
+    Met,
+    Unmet,
+    /// The policy is met, and what shows it is not on the disk.
+    NotKept,
+}
+
+/// How a published checkpoint stands to the policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It meets the policy, and the last round did too.
+    Met,
+    /// It was published without meeting it: the server fails open, or has only just started.
+    Lacking,
+    /// It meets the policy, and later ones, which do not, are held back: the server fails closed.
+    Held,
+}
+
 /// Has a ledger's checkpoints cosigned.
 pub struct Cosigning {
     ledger: Ledger,
-    directory: PathBuf,
+    kept: Kept,
     policy: Policy,
     options: CosigningOptions,
     seats: Vec<Arc<Seat>>,
@@ -122,6 +98,8 @@ pub struct Cosigning {
     witnessed: watch::Sender<Option<Arc<SignedCheckpoint>>>,
     /// Somebody waits for the next one.
     nudge: Notify,
+    /// The last round did not come to a witnessed checkpoint.
+    unmet: AtomicBool,
 }
 
 impl Cosigning {
@@ -130,6 +108,16 @@ impl Cosigning {
     /// # Errors
     /// When the policy can't be read, is none, or can't be met.
     pub fn open(
+        ledger: Ledger,
+        directory: &Path,
+        policy: &Path,
+        options: CosigningOptions,
+    ) -> Result<Arc<Self>, CosigningError> {
+        Self::open_on(Arc::new(FsDisk), ledger, directory, policy, options)
+    }
+
+    fn open_on(
+        disk: Arc<dyn Disk>,
         ledger: Ledger,
         directory: &Path,
         policy: &Path,
@@ -147,7 +135,7 @@ impl Cosigning {
             return Err(CosigningError::OutOfReach(path));
         }
         let logs = policy.logs();
-        if !logs.is_empty() && logs.iter().all(|log| log.key != *ledger.verifier()) {
+        if !logs.is_empty() && !logs.iter().any(|log| ledger.signs_with(&log.key)) {
             let key = ledger.verifier().to_string();
             return Err(CosigningError::OtherLog { path, key });
         }
@@ -162,11 +150,12 @@ impl Cosigning {
             seats: seats.map(|witness| Arc::new(Seat::new(witness))).collect(),
             witnessed: watch::Sender::new(None),
             fetcher: Arc::new(fetcher),
-            directory: directory.to_owned(),
+            kept: Kept::new(disk, directory),
             ledger,
             policy,
             options,
             nudge: Notify::new(),
+            unmet: AtomicBool::new(false),
         };
         let last = cosigning.last_witnessed().map(Arc::new);
         cosigning
@@ -179,6 +168,24 @@ impl Cosigning {
     /// The newest checkpoint under which the policy was met.
     pub fn witnessed(&self) -> Option<Arc<SignedCheckpoint>> {
         self.witnessed.borrow().clone()
+    }
+
+    /// Whether checkpoints are held back now: the server fails closed, and the last round was not met or not kept.
+    pub fn withholds(&self) -> bool {
+        self.options.on_unmet == OnUnmet::Hold && self.unmet.load(Ordering::Relaxed)
+    }
+
+    /// How a published checkpoint stands to the policy.
+    pub fn standing(&self, published: &SignedCheckpoint) -> Standing {
+        let witnessed = self.witnessed();
+        let size = published.checkpoint().size;
+        if witnessed.is_none_or(|seen| seen.checkpoint().size != size) {
+            Standing::Lacking
+        } else if self.withholds() {
+            Standing::Held
+        } else {
+            Standing::Met
+        }
     }
 
     /// Waits until the policy is met by a checkpoint that covers an entry.
@@ -198,71 +205,65 @@ impl Cosigning {
         seen.ok_or(NotWitnessed(allowed))
     }
 
-    /// Has checkpoints cosigned until the token says to stop.
-    pub async fn run(self: Arc<Self>, stopping: CancellationToken) {
+    /// Has checkpoints cosigned until the task is aborted.
+    pub async fn run(self: Arc<Self>) {
         let mut committed = self.ledger.committed();
         let mut unmet_since: Option<Instant> = None;
         loop {
             let size = *committed.borrow_and_update();
             let now = tokio::time::Instant::now();
             let next = now.checked_add(self.options.interval).unwrap_or(now);
-            let met = self.round().await;
-            unmet_since = self.tell(met, unmet_since);
-            let rest = async {
-                if met {
-                    let _ = committed.wait_for(|now| *now != size).await;
-                    tokio::select! {
-                        () = tokio::time::sleep_until(next) => {}
-                        () = self.nudge.notified() => {}
-                    }
-                } else {
-                    let soonest = self.options.interval.min(RETRY_SOONEST);
-                    tokio::select! {
-                        () = tokio::time::sleep(self.options.interval) => {}
-                        () = async {
-                            tokio::time::sleep(soonest).await;
-                            self.nudge.notified().await;
-                        } => {}
-                    }
+            let came = self.round().await;
+            self.unmet.store(came != Came::Met, Ordering::Relaxed);
+            unmet_since = self.tell(came, unmet_since);
+            if came == Came::Met {
+                let _ = committed.wait_for(|now| *now != size).await;
+                tokio::select! {
+                    () = tokio::time::sleep_until(next) => {}
+                    () = self.nudge.notified() => {}
                 }
-            };
-            tokio::select! {
-                () = stopping.cancelled() => return,
-                () = rest => {}
+            } else {
+                let soonest = self.options.interval.min(RETRY_SOONEST);
+                tokio::select! {
+                    () = tokio::time::sleep(self.options.interval) => {}
+                    () = async {
+                        tokio::time::sleep(soonest).await;
+                        self.nudge.notified().await;
+                    } => {}
+                }
             }
         }
     }
 
-    fn tell(&self, met: bool, unmet_since: Option<Instant>) -> Option<Instant> {
-        match (met, unmet_since) {
-            (true, Some(since)) => {
-                tracing::info!(
-                    seconds = since.elapsed().as_secs(),
-                    "the witness policy is met again"
-                );
-                None
-            }
-            (true, None) => None,
-            (false, since) => {
-                let since = since.unwrap_or_else(Instant::now);
+    fn tell(&self, came: Came, unmet_since: Option<Instant>) -> Option<Instant> {
+        if came == Came::Met {
+            if let Some(since) = unmet_since {
                 let seconds = since.elapsed().as_secs();
-                match self.options.on_unmet {
-                    OnUnmet::Publish => tracing::warn!(
-                        seconds,
-                        "the witness policy is not met; checkpoints are published all the same (witness.on_unmet)"
-                    ),
-                    OnUnmet::Hold => tracing::error!(
-                        seconds,
-                        "the witness policy is not met; no further checkpoint is published (witness.on_unmet)"
-                    ),
-                }
-                Some(since)
+                tracing::info!(seconds, "the witness policy is met again");
             }
+            return None;
         }
+        let since = unmet_since.unwrap_or_else(Instant::now);
+        let seconds = since.elapsed().as_secs();
+        match (came, self.options.on_unmet) {
+            (Came::NotKept, _) => tracing::error!(
+                seconds,
+                "the witnessed checkpoint is not kept, so it is not published (witness.on_unmet)"
+            ),
+            (_, OnUnmet::Publish) => tracing::warn!(
+                seconds,
+                "the witness policy is not met; checkpoints are published all the same (witness.on_unmet)"
+            ),
+            (_, OnUnmet::Hold) => tracing::error!(
+                seconds,
+                "the witness policy is not met; no further checkpoint is published (witness.on_unmet)"
+            ),
+        }
+        Some(since)
     }
 
-    /// Asks all witnesses about the newest checkpoint; whether the policy is met.
-    async fn round(&self) -> bool {
+    /// Asks all witnesses about the newest checkpoint, and publishes it if it may be.
+    async fn round(&self) -> Came {
         let checkpoint = self.ledger.checkpoint();
         let mut asked = JoinSet::new();
         for (place, seat) in self.seats.iter().enumerate() {
@@ -324,30 +325,27 @@ impl Cosigning {
         checkpoint: &SignedCheckpoint,
         lines: Vec<SignatureLine>,
         met: bool,
-    ) -> bool {
+    ) -> Came {
         let cosigned = match checkpoint.clone().with_signatures(lines) {
             Ok(cosigned) => Arc::new(cosigned),
             Err(error) => {
                 tracing::error!(%error, "cosignatures do not make a checkpoint");
-                return false;
+                return Came::Unmet;
             }
         };
         if met {
-            let (directory, note) = (self.directory.clone(), cosigned.note().to_string());
-            let kept = tokio::task::spawn_blocking(move || {
-                replace_file(&FsDisk, &directory, WITNESSED_FILE, note.as_bytes())
-            });
-            let kept: Result<(), NotReplaced> = kept.await.unwrap_or(Ok(()));
-            if let Err(error) = kept {
-                // It is no secret and no promise: the next round tries again.
-                tracing::warn!(%error, "the witnessed checkpoint could not be kept");
+            if let Err(error) = self.kept.keep(cosigned.note().to_string()).await {
+                tracing::error!(%error, "the witnessed checkpoint could not be kept");
+                if self.options.on_unmet == OnUnmet::Hold {
+                    return Came::NotKept;
+                }
             }
             self.witnessed.send_replace(Some(Arc::clone(&cosigned)));
         }
         if met || self.options.on_unmet == OnUnmet::Publish {
             self.ledger.publish(Some(cosigned));
         }
-        met
+        if met { Came::Met } else { Came::Unmet }
     }
 
     /// What is published before the first round. A server that fails open may have published more than was witnessed,
@@ -367,11 +365,10 @@ impl Cosigning {
 
     /// What the data directory remembers, if it belongs to this ledger.
     fn last_witnessed(&self) -> Option<SignedCheckpoint> {
-        let path = self.directory.join(WITNESSED_FILE);
-        let bytes = read_file(&FsDisk, &path, NOTE_BYTES_MAX).ok().flatten()?;
-        let usable = SignedCheckpoint::open(&bytes, self.ledger.verifier())
-            .ok()
-            .filter(|last| self.continues(last));
+        let (path, bytes) = (self.kept.path(), self.kept.read()?);
+        let keys = self.ledger.keys();
+        let usable = keys.open(&bytes).ok();
+        let usable = usable.filter(|last| self.continues(last));
         if usable.is_none() {
             tracing::error!(path = %path.display(), "the witnessed checkpoint is not of this ledger's history; it is not used");
         }
@@ -391,19 +388,4 @@ impl Cosigning {
                 consistency_holds((then.size, then.root), (now.size, now.root), &proof)
             })
     }
-}
-
-/// Reads a policy file.
-///
-/// # Errors
-/// When it can't be read, or is none.
-pub fn read_policy(path: &Path) -> Result<Policy, CosigningError> {
-    let text = std::fs::read_to_string(path).map_err(|error| CosigningError::Unreadable {
-        path: path.to_owned(),
-        error,
-    })?;
-    text.parse().map_err(|error| CosigningError::Policy {
-        path: path.to_owned(),
-        error,
-    })
 }

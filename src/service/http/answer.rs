@@ -135,7 +135,7 @@ pub(super) fn accepted(resource: Resource, headers: &HeaderMap) -> Encoding {
 pub(super) fn head(resource: Resource, encoding: Encoding, tag: &HeaderValue) -> HeaderMap {
     let (media_type, kept_for) = match resource {
         Resource::Checkpoint => (TEXT, SECONDS),
-        Resource::Page | Resource::Key => (TEXT, MINUTES),
+        Resource::Page | Resource::Key | Resource::KeyHistory => (TEXT, MINUTES),
         Resource::Tile(_) | Resource::Entries(_) => (BINARY, FOR_EVER),
     };
     let mut head = HeaderMap::new();

@@ -63,6 +63,7 @@ pub(super) struct Contents {
     ledger: Ledger,
     page: Arc<Content>,
     key: Arc<Content>,
+    key_history: Arc<Content>,
     /// Tiles and bundles as they were sent, which never change.
     kept: Kept<(Resource, Encoding), Content>,
     loads: Semaphore,
@@ -80,6 +81,7 @@ impl Contents {
         Self {
             page: fixed(Resource::Page, page(&ledger)),
             key: fixed(Resource::Key, format!("{}\n", ledger.verifier())),
+            key_history: fixed(Resource::KeyHistory, ledger.key_history().to_string()),
             kept: Kept::new(kept_bytes_max),
             loads: Semaphore::new(LOADS_MAX),
             ledger,
@@ -91,6 +93,7 @@ impl Contents {
         match resource {
             Resource::Page => Some(Arc::clone(&self.page)),
             Resource::Key => Some(Arc::clone(&self.key)),
+            Resource::KeyHistory => Some(Arc::clone(&self.key_history)),
             Resource::Checkpoint => {
                 let note = published(&self.ledger)?.note().to_string().into_bytes();
                 Some(Arc::new(Content::new(resource, encoding, note)))
@@ -123,7 +126,7 @@ impl Contents {
             Resource::Tile(id) => self.tile(id)?,
             Resource::Entries(span) => self.entries(span)?,
             Resource::Checkpoint => return Err(Refused::NotWitnessed),
-            Resource::Page | Resource::Key => return Err(Refused::Unknown),
+            Resource::Page | Resource::Key | Resource::KeyHistory => return Err(Refused::Unknown),
         };
         let (bytes, used) = encoding.apply(bytes);
         let content = Arc::new(Content::new(resource, used, bytes));
@@ -191,6 +194,7 @@ fn page(ledger: &Ledger) -> String {
          /tile/<L>/<N>[.p/<W>]          hash tiles\n\
          /tile/entries/<N>[.p/<W>]      entries\n\
          /log.vkey                      the key that checkpoints are signed with; compare it with one from elsewhere\n\
+         /keys/history                  which keys the ledger has had; empty where it is one alone\n\
          \n\
          Events are posted, and payloads, receipts and audit packs taken away, over gRPC at exhibit.v1.Ledger.\n",
         ledger.origin(),

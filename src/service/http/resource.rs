@@ -9,6 +9,8 @@ pub(super) enum Resource {
     Page,
     /// The verifier key.
     Key,
+    /// The history of the ledger's keys; empty where it has had one alone.
+    KeyHistory,
     /// The published checkpoint.
     Checkpoint,
     /// A hash tile.
@@ -36,6 +38,7 @@ impl Resource {
             "/" => Some(Self::Page),
             "/checkpoint" => Some(Self::Checkpoint),
             "/log.vkey" => Some(Self::Key),
+            "/keys/history" => Some(Self::KeyHistory),
             _ => match (path.strip_prefix("/tile/"), path.strip_prefix('/')) {
                 (Some(rest), Some(tile)) => Some(match rest.strip_prefix("entries/") {
                     Some(span) => Self::Entries(span.parse().map_err(|_| malformed())?),
@@ -78,6 +81,8 @@ mod tests {
             ("/", Some(Resource::Page)),
             ("/checkpoint", Some(Resource::Checkpoint)),
             ("/log.vkey", Some(Resource::Key)),
+            ("/keys/history", Some(Resource::KeyHistory)),
+            ("/keys/pending", None),
             (
                 "/tile/entries/x001/x234/067.p/9",
                 Some(Resource::Entries(Span {

@@ -79,8 +79,10 @@ use crate::{
     ledger::{
         checkpoint::SignedCheckpoint,
         event::Event,
+        keys::{KeyHistory, Keyring},
         note::{KeyName, VerifierKey},
         position::TreeSize,
+        signers::Signers,
     },
     store::{
         directory::DataDirectory, disk::FsDisk, index::Index, journal::JournalReader,
@@ -117,6 +119,7 @@ struct Running {
 /// What threads and readers share.
 struct Shared {
     verifier: VerifierKey,
+    history: KeyHistory,
     reader: JournalReader,
     timestamps: Timestamps,
     index: Arc<Index>,
@@ -144,11 +147,24 @@ impl Ledger {
         directory: &DataDirectory,
         options: LedgerOptions,
     ) -> Result<(Self, Opened), LedgerError> {
+        Self::open_signing(directory, directory.signers()?, options)
+    }
+
+    /// As [`Ledger::open`], with other keys than the data directory says: for a change of keys that is under way.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`].
+    pub fn open_signing(
+        directory: &DataDirectory,
+        signers: Signers,
+        options: LedgerOptions,
+    ) -> Result<(Self, Opened), LedgerError> {
         let place = Place {
             disk: Arc::new(FsDisk),
             directory: directory.path().to_owned(),
             index: directory.index_path(),
-            signers: directory.signers()?,
+            signers,
+            history: directory.history().clone(),
         };
         Self::open_at(place, options)
     }
@@ -205,6 +221,22 @@ impl Ledger {
         &self.shared().verifier
     }
 
+    /// The history of its own keys; empty where it has had one alone.
+    pub fn key_history(&self) -> &KeyHistory {
+        &self.shared().history
+    }
+
+    /// All keys that its checkpoints, old and new, verify with.
+    pub fn keys(&self) -> Keyring {
+        Keyring::carried(self.verifier(), self.key_history())
+    }
+
+    /// Whether a key is the ledger's own, or the one before it that still signs.
+    pub fn signs_with(&self, key: &VerifierKey) -> bool {
+        let mut signing = self.key_history().signing();
+        key == self.verifier() || signing.any(|span| span.key == *key)
+    }
+
     /// The latest checkpoint; what it covers is durable. Cheap.
     pub fn checkpoint(&self) -> Arc<SignedCheckpoint> {
         self.shared().checkpoint()
@@ -259,6 +291,7 @@ impl Ledger {
         let room = Arc::new(Room::new(options.queue_bytes_max));
         let shared = Arc::new(Shared {
             verifier: recovered.signers.verifier().clone(),
+            history: recovered.history,
             reader: recovered.journal.reader(),
             timestamps: Timestamps::of(&recovered.directory),
             index: recovered.index,

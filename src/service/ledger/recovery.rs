@@ -15,6 +15,7 @@ use crate::{
     ledger::{
         checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint},
         hash::{LeafHash, RootHash},
+        keys::KeyHistory,
         position::{EntryIndex, TreeSize, UnixNanos, length},
         signers::Signers,
         state::{Discontinuity, State},
@@ -102,6 +103,7 @@ pub(super) struct Place {
     /// The directory of the index.
     pub(super) index: PathBuf,
     pub(super) signers: Signers,
+    pub(super) history: KeyHistory,
 }
 
 /// A ledger that is ready to start.
@@ -112,6 +114,7 @@ pub(super) struct Recovered {
     pub(super) index: Arc<Index>,
     pub(super) state: State,
     pub(super) signers: Signers,
+    pub(super) history: KeyHistory,
     /// The last checkpoint; of an empty ledger, one made now.
     pub(super) checkpoint: SignedCheckpoint,
     /// Random, for the identities of events in flight.
@@ -126,6 +129,7 @@ pub(super) fn recover(place: Place, options: &LedgerOptions) -> Result<Recovered
         directory,
         index,
         signers,
+        history,
     } = place;
     let origin = signers.verifier().name();
     let (journal, recovery) =
@@ -154,6 +158,7 @@ pub(super) fn recover(place: Place, options: &LedgerOptions) -> Result<Recovered
         },
         state,
         signers,
+        history,
         checkpoint,
         identity_key,
     })
@@ -171,9 +176,7 @@ fn last_checkpoint(
             .sign(empty.checkpoint(), now)
             .map_err(LedgerError::Unsigned);
     };
-    checkpoint
-        .verify(signers.verifier())
-        .map_err(LedgerError::OtherKey)?;
+    signers.verify(&checkpoint).map_err(LedgerError::OtherKey)?;
     Ok(checkpoint)
 }
 

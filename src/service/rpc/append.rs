@@ -3,7 +3,8 @@
 //! A stream has three tasks. The reader takes what has arrived, never waiting for more, and has each chunk of events
 //! checked on a task of its own; the poster posts the chunks in their order; the answerer waits for them in the same
 //! order and hands the answers to the client a page at a time. So a lone event goes through at once, and under load
-//! the chunks grow by themselves and keep every core busy. Around them stands the window: events that were read and whose answers the client has not taken up. A full window, or a full queue,
+//! the chunks grow by themselves and keep every core busy. A chunk with events that wait for witnesses waits on a task of
+//! its own from when it is durable, so that chunks wait together and not one after the other. Around them stands the window: events that were read and whose answers the client has not taken up. A full window, or a full queue,
 //! stops the reader, and the stream's own flow control then stops the client.
 
 use std::{
@@ -26,7 +27,7 @@ use super::{
     errors::{Reason, as_message, invalid_field, refusal, shutting_down},
     explain::explain,
     pages::{PageSender, Pages, pages},
-    sink::{Receipted, Sink},
+    sink::{Answered, Receipted, Sink},
 };
 use crate::{
     ledger::position::count,
@@ -50,9 +51,14 @@ pub(super) async fn append<S: Sink>(
     sink: &S,
     request: AppendRequest,
 ) -> Result<AppendResponse, Status> {
+    let waits = sink.waits_for_witnesses(request.wait)?;
     let event = request.event.ok_or_else(event_missing)?;
     let pending = sink.try_post(sink.read(event, true)?)?;
-    let answer = S::answers(pending).await.into_iter().next();
+    let mut answers = S::answers(pending).await;
+    if waits {
+        answers = sink.witnessed(answers).await;
+    }
+    let answer = answers.into_iter().next();
     let Receipted { recorded, receipt } = answer.unwrap_or_else(|| Err(not_answered()))?;
     Ok(AppendResponse {
         recorded: Some(recorded),
@@ -92,7 +98,7 @@ pub(super) fn append_stream<S: Sink>(
 /// What the reader tells the answerer, in order.
 enum Posted<P> {
     Events {
-        pending: Option<P>,
+        settling: Settling<P>,
         /// For each event why it was refused; nothing where it is among the pending ones.
         refusals: Vec<Option<tonic_types::Status>>,
         /// The events' room in the window, given back when their answers have been taken up.
@@ -100,6 +106,55 @@ enum Posted<P> {
     },
     /// The stream ends this way.
     End(Status),
+}
+
+/// Valid events on the way to their answers.
+enum Settling<P> {
+    Nothing,
+    /// None of them waits for witnesses.
+    Pending(P),
+    /// Some do, on a task of their own.
+    Witnessing(JoinHandle<Vec<Answered>>),
+}
+
+impl<P: Send + 'static> Settling<P> {
+    /// Waits for witnesses where that was asked for.
+    fn of<S: Sink<Pending = P>>(sink: &S, pending: P, waits: Vec<bool>) -> Self {
+        if !waits.contains(&true) {
+            return Self::Pending(pending);
+        }
+        let sink = sink.clone();
+        Self::Witnessing(tokio::spawn(async move {
+            let (mut waiting, mut answered) = (Vec::new(), Vec::new());
+            for (answer, waits) in S::answers(pending).await.into_iter().zip(&waits) {
+                if *waits {
+                    waiting.push(answer);
+                } else {
+                    answered.push(answer);
+                }
+            }
+            let mut witnessed = sink.witnessed(waiting).await.into_iter();
+            let mut answered = answered.into_iter();
+            let take = |waits: bool| {
+                let next = if waits {
+                    witnessed.next()
+                } else {
+                    answered.next()
+                };
+                next.unwrap_or_else(|| Err(not_answered()))
+            };
+            waits.into_iter().map(take).collect()
+        }))
+    }
+
+    /// The answers, one for each event; fewer where a task ended without a word.
+    async fn answers<S: Sink<Pending = P>>(self) -> Vec<Answered> {
+        match self {
+            Self::Nothing => Vec::new(),
+            Self::Pending(pending) => S::answers(pending).await,
+            Self::Witnessing(task) => task.await.unwrap_or_default(),
+        }
+    }
 }
 
 struct Reader<S: Sink> {
@@ -120,6 +175,8 @@ struct Arrived {
 /// Events that were read: the valid ones, and for each why it was refused.
 struct Chunk<P> {
     postings: Vec<P>,
+    /// For each of the valid ones, whether it waits for witnesses.
+    waits: Vec<bool>,
     refusals: Vec<Option<tonic_types::Status>>,
     room: OwnedSemaphorePermit,
 }
@@ -221,14 +278,15 @@ impl<P> Chunk<P> {
     ) -> Self {
         let mut chunk = Self {
             postings: Vec::with_capacity(requests.len()),
+            waits: Vec::with_capacity(requests.len()),
             refusals: Vec::with_capacity(requests.len()),
             room,
         };
         for request in requests {
-            let event = request.event.ok_or_else(event_missing);
-            match event.and_then(|event| sink.read(event, request.want_receipt)) {
-                Ok(posting) => {
+            match read_one(sink, request) {
+                Ok((posting, waits)) => {
                     chunk.postings.push(posting);
+                    chunk.waits.push(waits);
                     chunk.refusals.push(None);
                 }
                 Err(status) => chunk.refusals.push(Some(as_message(&status))),
@@ -236,6 +294,13 @@ impl<P> Chunk<P> {
         }
         chunk
     }
+}
+
+/// Reads an event, and whether it waits for witnesses.
+fn read_one<S: Sink>(sink: &S, request: AppendStreamRequest) -> Result<(S::Posting, bool), Status> {
+    let waits = sink.waits_for_witnesses(request.wait)?;
+    let event = request.event.ok_or_else(event_missing)?;
+    Ok((sink.read(event, request.want_receipt)?, waits))
 }
 
 /// Posts events once the queue has room for them; `false` when nobody waits for answers.
@@ -246,6 +311,7 @@ async fn post<S: Sink>(
 ) -> bool {
     let Ok(Chunk {
         postings,
+        waits,
         refusals,
         room,
     }) = chunk.await
@@ -257,13 +323,13 @@ async fn post<S: Sink>(
     if posted.is_closed() {
         return false;
     }
-    let pending = if postings.is_empty() {
-        None
+    let settling = if postings.is_empty() {
+        Settling::Nothing
     } else {
-        Some(sink.post(postings).await)
+        Settling::of(sink, sink.post(postings).await, waits)
     };
     let events = Posted::Events {
-        pending,
+        settling,
         refusals,
         room,
     };
@@ -285,14 +351,11 @@ async fn answer<S: Sink>(
             None => return,
             Some(Posted::End(status)) => return client.end_with(status),
             Some(Posted::Events {
-                pending,
+                settling,
                 refusals,
                 room,
             }) => {
-                let answers = match pending {
-                    Some(pending) => S::answers(pending).await,
-                    None => Vec::new(),
-                };
+                let answers = settling.answers::<S>().await;
                 let page = responses(position, refusals, answers);
                 position = position.saturating_add(count(page.len()));
                 if client.send(page).await.is_err() {
@@ -308,7 +371,7 @@ async fn answer<S: Sink>(
 fn responses(
     first: u64,
     refusals: Vec<Option<tonic_types::Status>>,
-    answers: Vec<Result<Receipted, Status>>,
+    answers: Vec<Answered>,
 ) -> Vec<AppendStreamResponse> {
     let mut answers = answers.into_iter();
     let outcome = |refusal: Option<tonic_types::Status>| match refusal {

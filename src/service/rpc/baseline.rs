@@ -17,7 +17,7 @@ use super::{
     append::{append, append_stream},
     pages::Pages,
     server::{ServeError, run},
-    sink::{Receipted, Sink},
+    sink::{Answered, Receipted, Sink},
 };
 use crate::service::{
     config::Limits,
@@ -65,6 +65,10 @@ impl Sink for Nothing {
     type Posting = (proto::Event, bool);
     type Pending = Vec<Receipted>;
 
+    fn waits_for_witnesses(&self, _: i32) -> Result<bool, Status> {
+        Ok(false)
+    }
+
     fn read(&self, event: proto::Event, want_receipt: bool) -> Result<Self::Posting, Status> {
         Ok((event, want_receipt))
     }
@@ -78,8 +82,12 @@ impl Sink for Nothing {
         postings.map(|posting| self.answer(posting)).collect()
     }
 
-    async fn answers(pending: Self::Pending) -> Vec<Result<Receipted, Status>> {
+    async fn answers(pending: Self::Pending) -> Vec<Answered> {
         pending.into_iter().map(Ok).collect()
+    }
+
+    async fn witnessed(&self, answers: Vec<Answered>) -> Vec<Answered> {
+        answers
     }
 }
 

@@ -12,13 +12,15 @@ use tokio::runtime::Handle;
 use tonic::Status;
 
 use super::{
-    errors::{Reason, damaged, invalid_field, refusal},
+    errors::{Reason, damaged, invalid_field, refusal, refusal_about},
     pages::{PageSender, Pages, pages},
     read::{filter, range},
 };
 use crate::{
     ledger::{
-        checkpoint::SignedCheckpoint, payload::PART_NAME_BYTES_MAX, position::EntryIndex,
+        checkpoint::SignedCheckpoint,
+        payload::PART_NAME_BYTES_MAX,
+        position::{EntryIndex, TreeSize},
         tile::TileId,
     },
     pack::{Block, PackError, PackRequest, PackSource, SourceError, write_pack},
@@ -36,7 +38,13 @@ pub(super) fn export_pack(
     request: proto::ExportPackRequest,
     patience: Duration,
 ) -> Result<Pages<proto::ExportPackResponse>, Status> {
-    let (start, end) = range(request.start, request.end, checkpoint.checkpoint().size)?;
+    let size = checkpoint.checkpoint().size;
+    if size == TreeSize::EMPTY {
+        let told = "the ledger has no entry to export yet";
+        let about = [("tree_size", size.to_string())];
+        return Err(refusal_about(Reason::BeyondTheEnd, told, about));
+    }
+    let (start, end) = range(request.start, request.end, size)?;
     if start == end {
         return Err(invalid_field("end", "leaves no entry to export"));
     }
@@ -44,6 +52,7 @@ pub(super) fn export_pack(
     let request = PackRequest {
         checkpoint: checkpoint.clone(),
         key: ledger.verifier().clone(),
+        history: ledger.key_history().clone(),
         start,
         end: Some(end),
         filter: filter(request.disclose, "disclose")?,

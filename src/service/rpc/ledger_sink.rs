@@ -1,6 +1,6 @@
 //! The ledger as the place where events go.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, sync::Arc};
 
 use tonic::Status;
 
@@ -8,12 +8,14 @@ use super::{
     errors::{
         RETRY_AFTER, Reason, invalid_fields, refusal, refusal_about, retry_later, shutting_down,
     },
-    sink::{Receipted, Sink},
+    sink::{Answered, Receipted, Sink},
+    witnessed::{waits_for_witnesses, witnessed},
 };
 use crate::{
     ledger::position::UnixNanos,
     service::{
         convert::{SaltSource, event_from_proto, time_to_proto},
+        cosigning::Cosigning,
         ledger::{AppendError, Ledger, Pending, Posting, Recorded},
         proto,
     },
@@ -28,11 +30,19 @@ thread_local! {
 
 /// Posts into a ledger.
 #[derive(Clone)]
-pub(super) struct LedgerSink(pub(super) Ledger);
+pub(super) struct LedgerSink {
+    pub(super) ledger: Ledger,
+    /// Its witnesses, where there are any.
+    pub(super) cosigning: Option<Arc<Cosigning>>,
+}
 
 impl Sink for LedgerSink {
     type Posting = Posting;
     type Pending = Pending;
+
+    fn waits_for_witnesses(&self, wait: i32) -> Result<bool, Status> {
+        waits_for_witnesses(wait, self.cosigning.as_deref())
+    }
 
     fn read(&self, event: proto::Event, want_receipt: bool) -> Result<Posting, Status> {
         let event = SALTS.with_borrow_mut(|salts| {
@@ -53,18 +63,27 @@ impl Sink for LedgerSink {
     }
 
     fn try_post(&self, posting: Posting) -> Result<Pending, Status> {
-        self.0.try_post(posting).map_err(|error| refused(&error))
+        self.ledger
+            .try_post(posting)
+            .map_err(|error| refused(&error))
     }
 
     async fn post(&self, postings: Vec<Posting>) -> Pending {
-        self.0.post(postings).await
+        self.ledger.post(postings).await
     }
 
-    async fn answers(pending: Pending) -> Vec<Result<Receipted, Status>> {
+    async fn answers(pending: Pending) -> Vec<Answered> {
         let answers = pending.answers().await.into_iter();
         answers
             .map(|answer| answer.map(receipted).map_err(|error| refused(&error)))
             .collect()
+    }
+
+    async fn witnessed(&self, answers: Vec<Answered>) -> Vec<Answered> {
+        match &self.cosigning {
+            Some(cosigning) => witnessed(&self.ledger, cosigning, answers).await,
+            None => answers,
+        }
     }
 }
 

@@ -11,7 +11,6 @@ use super::{
     },
     listing::{Listing, Wanted},
     pages::{PageSender, Pages, pages},
-    witnessed::published,
 };
 use crate::{
     ledger::{
@@ -65,12 +64,6 @@ pub(super) async fn get_receipt(
         })
     })
     .await
-}
-
-pub(super) fn get_checkpoint(ledger: &Ledger) -> Result<proto::GetCheckpointResponse, Status> {
-    Ok(proto::GetCheckpointResponse {
-        checkpoint: published(ledger)?.note().to_string(),
-    })
 }
 
 pub(super) async fn get_consistency_proof(

@@ -97,10 +97,16 @@ pub async fn serve_cosigned(
     }
     tracing::info!(%address, origin = %ledger.origin(), size = %ledger.checkpoint().checkpoint().size, "serving");
     let stopping = CancellationToken::new();
+    // It goes on while the server stops: calls that are still waiting for witnesses may have their answer.
     let submitting = cosigning
         .clone()
-        .map(|cosigning| tokio::spawn(cosigning.run(stopping.clone())));
-    let service = LedgerService::new(ledger.clone(), config.limits, cosigning, stopping.clone());
+        .map(|cosigning| tokio::spawn(cosigning.run()));
+    let service = LedgerService::new(
+        ledger.clone(),
+        config.limits,
+        cosigning.clone(),
+        stopping.clone(),
+    );
     let reading = HttpService::new(ledger.clone(), config.http.kept_bytes);
     if let Some(http) = http {
         tracing::info!(address = %http.local_addr()?, "serving tiles over HTTP");
@@ -109,7 +115,12 @@ pub async fn serve_cosigned(
     }
     let shared = (config.http.listen == HttpListen::Same).then_some(reading);
     let health = HealthReporter::new();
-    let watch = watch_ledger(ledger.clone(), health.clone());
+    let quitting = CancellationToken::new();
+    let watch = watch_health(ledger.clone(), cosigning, health.clone(), quitting.clone());
+    let shutdown = async move {
+        shutdown.await;
+        quitting.cancel();
+    };
     let run = run(
         service,
         config.limits,
@@ -254,11 +265,33 @@ async fn retire(mut health: HealthReporter) {
     }
 }
 
-/// Reports when the ledger takes no events any more; never ends.
-async fn watch_ledger<T>(ledger: Ledger, health: HealthReporter) -> T {
-    while ledger.stopped().is_none() {
+/// Reports when the ledger takes no events any more, and, of the service alone, when a server that fails closed holds
+/// checkpoints back; never ends.
+async fn watch_health<T>(
+    ledger: Ledger,
+    cosigning: Option<Arc<Cosigning>>,
+    health: HealthReporter,
+    quitting: CancellationToken,
+) -> T {
+    let mut reported = ServingStatus::Serving;
+    while !quitting.is_cancelled() {
+        if ledger.stopped().is_some() {
+            report(&health, ServingStatus::NotServing).await;
+            break;
+        }
+        let withholds = cosigning.as_deref().is_some_and(Cosigning::withholds);
+        let status = if withholds {
+            ServingStatus::NotServing
+        } else {
+            ServingStatus::Serving
+        };
+        if status != reported {
+            health
+                .set_service_status(ledger_server::SERVICE_NAME, status)
+                .await;
+            reported = status;
+        }
         tokio::time::sleep(LOOK).await;
     }
-    report(&health, ServingStatus::NotServing).await;
     std::future::pending().await
 }

@@ -12,7 +12,7 @@ use super::{
     ledger_sink::LedgerSink,
     pages::Pages,
     read,
-    witnessed::{newest, witnessed, witnesses_for},
+    witnessed::{get_checkpoint, newest},
 };
 use crate::service::{
     config::Limits,
@@ -45,6 +45,13 @@ impl LedgerService {
         }
     }
 
+    fn sink(&self) -> LedgerSink {
+        LedgerSink {
+            ledger: self.ledger.clone(),
+            cosigning: self.cosigning.clone(),
+        }
+    }
+
     /// Whether a stream may begin.
     fn check_open(&self) -> Result<(), Status> {
         if self.stopping.is_cancelled() {
@@ -68,13 +75,7 @@ impl ledger_server::Ledger for LedgerService {
         &self,
         request: Request<proto::AppendRequest>,
     ) -> Answer<proto::AppendResponse> {
-        let request = request.into_inner();
-        let witnesses = witnesses_for(request.wait, self.cosigning.as_deref())?;
-        let sink = LedgerSink(self.ledger.clone());
-        let mut answer = append(&sink, request).await?;
-        if let Some(witnesses) = witnesses {
-            witnessed(&self.ledger, witnesses, &mut answer).await?;
-        }
+        let answer = append(&self.sink(), request.into_inner()).await?;
         Ok(Response::new(answer))
     }
 
@@ -84,7 +85,7 @@ impl ledger_server::Ledger for LedgerService {
     ) -> Answer<Self::AppendStreamStream> {
         self.check_open()?;
         Ok(Response::new(append_stream(
-            LedgerSink(self.ledger.clone()),
+            self.sink(),
             request.into_inner(),
             self.limits.stream_events_max,
             self.limits.answer_timeout,
@@ -122,7 +123,8 @@ impl ledger_server::Ledger for LedgerService {
         &self,
         _: Request<proto::GetCheckpointRequest>,
     ) -> Answer<proto::GetCheckpointResponse> {
-        Ok(Response::new(read::get_checkpoint(&self.ledger)?))
+        let checkpoint = get_checkpoint(&self.ledger, self.cosigning.as_deref())?;
+        Ok(Response::new(checkpoint))
     }
 
     async fn get_receipt(

@@ -1,5 +1,6 @@
 //! The keys beside the ledger's own, in `keys/`: for each its secret half `<key id>.key`, its public half
-//! `<key id>.vkey`, and `<key id>.tlog-proof`, the receipt of the entry that made it known.
+//! `<key id>.vkey`, and `<key id>.tlog-proof`, the receipt of the entry that made it known. The ledger's own keys but
+//! the first lie there too, see [`succession`](super::succession).
 
 use std::{fs, io, path::PathBuf};
 
@@ -11,27 +12,46 @@ use super::{
 };
 use crate::{
     ledger::{
-        note::{CosigningKey, VerifierKey},
+        keys::KeyHistory,
+        note::{CosigningKey, SigningKey, VerifierKey},
         receipt::Receipt,
         signers::{KEYS_BESIDE_MAX, Signers, SignersError},
     },
     store::disk::{Disk as _, FsDisk},
 };
 
-const KEYS: &str = "keys";
-const SECRET: &str = "key";
+pub(super) const KEYS: &str = "keys";
+pub(super) const SECRET: &str = "key";
 
 impl DataDirectory {
-    /// Reads every key that signs the ledger's checkpoints: its own, and those in `keys/`.
+    /// Reads every key that signs the ledger's checkpoints: its own, the one before it until that is retired, and those
+    /// beside it.
+    ///
+    /// # Errors
+    /// As [`DataDirectory::signing_key`], for each of them; and while a change of keys is not brought to its end.
+    pub fn signers(&self) -> Result<Signers, DirectoryError> {
+        self.refuse_unchanged()?;
+        self.signers_by(&self.history)
+    }
+
+    /// Reads every key that signs by a history of the ledger's keys.
     ///
     /// # Errors
     /// As [`DataDirectory::signing_key`], for each of them.
-    pub fn signers(&self) -> Result<Signers, DirectoryError> {
-        let own = self.signing_key()?;
-        Signers::new(own, self.keys_beside()?).map_err(|error| self.not_beside(error))
+    pub fn signers_by(&self, history: &KeyHistory) -> Result<Signers, DirectoryError> {
+        let mut own: Vec<&VerifierKey> = history.signing().map(|span| &span.key).collect();
+        let newest = self.secret_of(own.pop().unwrap_or(&self.verifier))?;
+        let wrong = |error| self.not_beside(error);
+        let signers = Signers::new(newest, self.keys_beside()?).map_err(wrong)?;
+        match own.pop() {
+            Some(before) => signers
+                .with_predecessor(self.secret_of(before)?)
+                .map_err(wrong),
+            None => Ok(signers),
+        }
     }
 
-    /// Reads the keys in `keys/`, by key id. There are none where the directory is not.
+    /// Reads the keys in `keys/` that sign beside the ledger's own, by key id. There are none where the directory is not.
     ///
     /// # Errors
     /// When others may read or write a key's file, or it holds no key.
@@ -48,12 +68,18 @@ impl DataDirectory {
             .map(|name| directory.join(name))
             .filter(|path| path.extension().is_some_and(|end| end == SECRET));
         let mut keys = Vec::new();
-        for path in secrets.take(KEYS_BESIDE_MAX.saturating_add(1)) {
+        for path in secrets {
             refuse_exposed(&path)?;
             let text = Zeroizing::new(fs::read_to_string(&path).during("read", &path)?);
-            match text.trim_end().parse() {
+            let text = text.trim_end();
+            match text.parse() {
                 Ok(key) => keys.push(key),
+                // One of the ledger's own, which is read by its name where it is needed.
+                Err(_) if text.parse::<SigningKey>().is_ok() => {}
                 Err(error) => return Err(DirectoryError::Key { path, error }),
+            }
+            if keys.len() > KEYS_BESIDE_MAX {
+                break;
             }
         }
         Ok(keys)
@@ -93,11 +119,11 @@ impl DataDirectory {
         Ok(path)
     }
 
-    fn keys_path(&self) -> PathBuf {
+    pub(super) fn keys_path(&self) -> PathBuf {
         self.path().join(KEYS)
     }
 
-    fn key_file(&self, key: &VerifierKey, end: &str) -> PathBuf {
+    pub(super) fn key_file(&self, key: &VerifierKey, end: &str) -> PathBuf {
         self.keys_path().join(format!("{}.{end}", key.id()))
     }
 
@@ -112,7 +138,7 @@ impl DataDirectory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::note::{KeyType, SigningKey};
+    use crate::ledger::note::KeyType;
 
     fn fresh() -> (tempfile::TempDir, DataDirectory) {
         let home = tempfile::tempdir().unwrap();

@@ -86,14 +86,40 @@ fn other_directories_and_newer_layouts_are_refused() {
         );
     }
     let (_home, path) = fresh();
-    for found in ["exhibit-data/2\n", "exhibit-data/01", "exhibit-data/", ""] {
+    for found in ["exhibit-data/2\n", "exhibit-data/10"] {
         fs::write(path.join(FORMAT), found).unwrap();
-        let opened = DataDirectory::open(&path);
-        assert!(
-            matches!(opened, Err(DirectoryError::OtherFormat { .. })),
-            "{opened:?}"
-        );
+        for refused in [
+            DataDirectory::open(&path).map(drop),
+            refuse_other_layout(&path),
+        ] {
+            assert!(
+                matches!(refused, Err(DirectoryError::OtherFormat { .. })),
+                "{refused:?}"
+            );
+        }
     }
+    for damaged in [
+        &b"exhibit-data/01"[..],
+        b"exhibit-data/+1",
+        b"exhibit-data/0",
+        b"exhibit-data/",
+        b"",
+        b"\xff\x00",
+        &[b'1'; 200],
+    ] {
+        fs::write(path.join(FORMAT), damaged).unwrap();
+        for refused in [
+            DataDirectory::open(&path).map(drop),
+            refuse_other_layout(&path),
+        ] {
+            assert!(
+                matches!(refused, Err(DirectoryError::FormatDamaged { .. })),
+                "{refused:?}"
+            );
+        }
+    }
+    fs::remove_file(path.join(FORMAT)).unwrap();
+    refuse_other_layout(&path).unwrap();
 }
 
 #[test]

@@ -14,7 +14,7 @@ use super::{
 use crate::ledger::note::KeyName;
 
 /// Another version of the layout is another index: it is dropped and rebuilt.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What the database holds.
 #[derive(Debug, Serialize, Deserialize)]

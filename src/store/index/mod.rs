@@ -18,7 +18,8 @@
 //! thread of the index's own, so appending never waits for a merge and a log of five million entries has about
 //! ten runs. Keys are terms with one entry, event types are terms with many: there is one layout for both.
 //!
-//! The tree's level-0 tiles are written with the run of their entries; the tree above them is in memory
+//! The tree's level-0 tiles are written with the run of their entries, to a file beside the database ([`tiles`]), so that
+//! a proof reads one of them and not a node of a dozen; the tree above them is in memory
 //! ([`nodes`]), with the time of each tile's first entry, which is the index by time: times never fall.
 //!
 //! The manifest ([`manifest`]) is written last and names everything. sled's `flush` is not an fsync, so after a
@@ -40,6 +41,7 @@ mod tail;
 mod term;
 #[cfg(test)]
 mod tests;
+mod tiles;
 mod upkeep;
 mod view;
 
@@ -54,7 +56,6 @@ pub use self::{
     error::IndexError,
 };
 use self::{
-    pages::Key,
     shared::{Shared, Worker},
     term::{Before, Record, Terms},
 };
@@ -333,7 +334,7 @@ impl Index {
             Arc::clone(&view.sealed.pages)
         };
         let number = range.start / TILE_WIDTH;
-        let tile = pages.read_cached(Key::Tile(number))?;
+        let tile = pages.tiles.read(number)?;
         let from = length(range.start % TILE_WIDTH).saturating_mul(HASH_BYTES);
         let bytes = length(range.end.saturating_sub(range.start)).saturating_mul(HASH_BYTES);
         let found = tile.get(from..from.saturating_add(bytes));

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use super::error::IndexError;
+use super::{error::IndexError, tiles::Tiles};
 
 /// Bytes of content in a value.
 pub(super) const VALUE_BYTES: usize = 8192;
@@ -45,8 +45,6 @@ pub(super) struct RunId {
 pub(super) enum Key {
     /// `M`: what there is. Written after everything that it names.
     Manifest,
-    /// `T`, number: the 256 hashes of a full tile of level 0.
-    Tile(u64),
     /// `S`, number of its first tile: root and time of each of the next tiles.
     Summary(u64),
     /// `D`, run, number: a piece of the run's directory.
@@ -58,6 +56,8 @@ pub(super) enum Key {
 /// The database, of one generation.
 pub(super) struct Pages {
     db: sled::Db,
+    /// What lies beside it.
+    pub(super) tiles: Tiles,
     cache: Vec<Mutex<Option<Cached>>>,
 }
 
@@ -93,9 +93,11 @@ impl Pages {
         let directory = index.join(number.to_string());
         fs::create_dir_all(&directory)
             .map_err(|error| IndexError::Database(format!("{}: {error}", directory.display())))?;
-        let db = open_unlocked(&directory)?;
-        let cache = (0..CACHE_SLOTS).map(|_| Mutex::new(None)).collect();
-        Ok(Self { db, cache })
+        Ok(Self {
+            db: open_unlocked(&directory)?,
+            tiles: Tiles::open(&directory)?,
+            cache: (0..CACHE_SLOTS).map(|_| Mutex::new(None)).collect(),
+        })
     }
 
     /// Whether nothing was ever stored.
@@ -169,13 +171,9 @@ impl Pages {
 
     /// Removes the tiles from this number on, and their summaries.
     pub(super) fn remove_tiles(&self, from: u64) -> Result<(), IndexError> {
-        for (first, last) in [
-            (Key::Tile(from), Key::Tile(u64::MAX)),
-            (Key::Summary(from), Key::Summary(u64::MAX)),
-        ] {
-            self.remove_range(&first.bytes(), &last.bytes())?;
-        }
-        Ok(())
+        let (first, last) = (Key::Summary(from), Key::Summary(u64::MAX));
+        self.remove_range(&first.bytes(), &last.bytes())?;
+        self.tiles.remove(from)
     }
 
     fn remove_range(&self, first: &[u8], last: &[u8]) -> Result<(), IndexError> {
@@ -227,10 +225,6 @@ impl Key {
             Self::Directory(id, number) => run(b'D', id, number),
             Self::Postings(id, number) => run(b'P', id, number),
             Self::Manifest => bytes.push(b'M'),
-            Self::Tile(number) => {
-                bytes.push(b'T');
-                bytes.extend_from_slice(&number.to_be_bytes());
-            }
             Self::Summary(number) => {
                 bytes.push(b'S');
                 bytes.extend_from_slice(&number.to_be_bytes());
@@ -248,7 +242,8 @@ fn run_of(key: &[u8]) -> Option<RunId> {
     })
 }
 
-fn checksum(key: &[u8], content: &[u8]) -> [u8; CHECKSUM_BYTES] {
+/// Over what a value is stored under and what it is.
+pub(super) fn checksum(key: &[u8], content: &[u8]) -> [u8; CHECKSUM_BYTES] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(key).update(content);
     let mut sum = [0; CHECKSUM_BYTES];

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use super::{
+    HASH_BYTES,
     error::IndexError,
     page::Posting,
     pages::{Key, Pages, RunId},
@@ -116,12 +117,10 @@ fn seal(shared: &Shared, tail: &Tail) -> Result<(), IndexError> {
 
 fn write_tiles(pages: &Pages, tail: &Tail) -> Result<(), IndexError> {
     let leaves = tail.leaves(tail.first()..tail.end()).unwrap_or_default();
-    let first = tail.first() / TILE_WIDTH;
-    for (number, tile) in (first..).zip(leaves.chunks_exact(length(TILE_WIDTH))) {
-        let bytes = tile.iter().flat_map(|leaf| *leaf.as_bytes()).collect();
-        pages.write(Key::Tile(number), bytes)?;
-    }
-    Ok(())
+    let bytes: Vec<u8> = leaves.iter().flat_map(|leaf| *leaf.as_bytes()).collect();
+    let tiles = bytes.chunks_exact(length(TILE_WIDTH).saturating_mul(HASH_BYTES));
+    pages.tiles.write(tail.first() / TILE_WIDTH, tiles)?;
+    pages.tiles.sync()
 }
 
 /// The oldest neighbours of the lowest level that has enough of them.

@@ -146,7 +146,7 @@ fn load_nodes(pages: &Pages, entries: u64) -> Result<Nodes, IndexError> {
         }
     }
     if let Some(last) = tiles.checked_sub(1) {
-        pages.read(Key::Tile(last))?;
+        pages.tiles.read(last)?;
     }
     let damaged = || IndexError::Damaged("the tiles' summaries do not fit".to_owned());
     (count(roots.len()) == tiles)

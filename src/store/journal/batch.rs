@@ -123,18 +123,8 @@ impl RawBatch {
     /// # Errors
     /// The damage that keeps it from being read.
     pub fn decode(&self) -> Result<StoredBatch, Box<Damage>> {
-        let table = self.table()?;
-        let checkpoint =
-            read_checkpoint(&table.note, &self.header).map_err(|kind| self.place.damaged(kind))?;
-        let mut blocks = Vec::with_capacity(table.blocks.len());
-        for at in table.places(&self.header) {
-            blocks.push(StoredBlock {
-                first: at.first,
-                count: u64::from(at.block.count),
-                entries: self.section(at.entries(), "entries")?,
-                payloads: self.section(at.payloads(), "payloads")?,
-            });
-        }
+        let mut blocks = Vec::new();
+        let checkpoint = self.decode_each(|block| blocks.push(block))?;
         Ok(StoredBatch {
             first: self.first(),
             count: self.count(),
@@ -143,42 +133,50 @@ impl RawBatch {
         })
     }
 
-    /// The same where payloads are damaged: those that are still what their entries commit to, and in the place of each
-    /// other one [`LOST`](crate::ledger::payload::LOST).
+    /// As [`RawBatch::decode`], one block after the other, so that those of a large batch need not be in memory
+    /// together. Damage in a later block does not undo what was made of those before it.
     ///
     /// # Errors
-    /// The damage that keeps it from being read, where that is more than lost payloads.
-    pub fn decode_keeping(&self) -> Result<(StoredBatch, Vec<LostPayload>), Box<Damage>> {
-        let table = self.table()?;
-        let checkpoint =
-            read_checkpoint(&table.note, &self.header).map_err(|kind| self.place.damaged(kind))?;
-        let (mut blocks, mut all_lost) = (Vec::with_capacity(table.blocks.len()), Vec::new());
-        for at in table.places(&self.header) {
-            let entries = self.section(at.entries(), "entries")?;
-            let count = u64::from(at.block.count);
-            let payloads = match self.section(at.payloads(), "payloads") {
-                Ok(payloads) => payloads,
-                Err(damage) => {
-                    let damaged = |kind| self.place.damaged(kind);
-                    let (_, section) = at.payloads();
-                    let stored = self.stored(at.payloads()).map_err(damaged)?;
-                    let (payloads, lost) =
-                        salvage(at.first, &entries, count, section.raw, stored).map_err(damaged)?;
-                    // Something is wrong, and no payload shows it: that is not for an operator to confirm.
-                    if lost.is_empty() {
-                        return Err(damage);
-                    }
-                    all_lost.extend(lost);
-                    payloads
-                }
+    /// The damage that keeps the batch from being read.
+    pub fn decode_each(
+        &self,
+        mut each: impl FnMut(StoredBlock),
+    ) -> Result<SignedCheckpoint, Box<Damage>> {
+        self.each_block(|at, entries, payloads| {
+            each(block_of(at, entries, payloads?));
+            Ok(())
+        })
+    }
+
+    /// The same where payloads are damaged: those that are still what their entries commit to, and in the place of each
+    /// other one [`LOST`](crate::ledger::payload::LOST). Said is which those are.
+    ///
+    /// # Errors
+    /// The damage that keeps the batch from being read, where that is more than lost payloads.
+    pub fn decode_each_keeping(
+        &self,
+        mut each: impl FnMut(StoredBlock, Vec<LostPayload>),
+    ) -> Result<SignedCheckpoint, Box<Damage>> {
+        self.each_block(|at, entries, payloads| {
+            let (payloads, lost) = match payloads {
+                Ok(payloads) => (payloads, Vec::new()),
+                Err(damage) => self.salvage(at, &entries, damage)?,
             };
-            blocks.push(StoredBlock {
-                first: at.first,
-                count,
-                entries,
-                payloads,
-            });
-        }
+            each(block_of(at, entries, payloads), lost);
+            Ok(())
+        })
+    }
+
+    /// All of [`RawBatch::decode_each_keeping`] together.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn decode_keeping(&self) -> Result<(StoredBatch, Vec<LostPayload>), Box<Damage>> {
+        let (mut blocks, mut all_lost) = (Vec::new(), Vec::new());
+        let checkpoint = self.decode_each_keeping(|block, lost| {
+            blocks.push(block);
+            all_lost.extend(lost);
+        })?;
         let batch = StoredBatch {
             first: self.first(),
             count: self.count(),
@@ -186,6 +184,39 @@ impl RawBatch {
             blocks,
         };
         Ok((batch, all_lost))
+    }
+
+    /// Gives each block's entries, and its payloads or what is wrong with them.
+    fn each_block(
+        &self,
+        mut each: impl FnMut(&BlockAt, Vec<u8>, Result<Vec<u8>, Box<Damage>>) -> Result<(), Box<Damage>>,
+    ) -> Result<SignedCheckpoint, Box<Damage>> {
+        let table = self.table()?;
+        let checkpoint =
+            read_checkpoint(&table.note, &self.header).map_err(|kind| self.place.damaged(kind))?;
+        for at in table.places(&self.header) {
+            let entries = self.section(at.entries(), "entries")?;
+            each(&at, entries, self.section(at.payloads(), "payloads"))?;
+        }
+        Ok(checkpoint)
+    }
+
+    fn salvage(
+        &self,
+        at: &BlockAt,
+        entries: &[u8],
+        damage: Box<Damage>,
+    ) -> Result<(Vec<u8>, Vec<LostPayload>), Box<Damage>> {
+        let damaged = |kind| self.place.damaged(kind);
+        let (_, section) = at.payloads();
+        let stored = self.stored(at.payloads()).map_err(damaged)?;
+        let count = u64::from(at.block.count);
+        let kept = salvage(at.first, entries, count, section.raw, stored).map_err(damaged)?;
+        if kept.1.is_empty() {
+            // Something is wrong, and no payload shows it: that is not for an operator to confirm.
+            return Err(damage);
+        }
+        Ok(kept)
     }
 
     /// Checks and decompresses the entries alone, and leaves the payloads alone.
@@ -247,6 +278,15 @@ impl RawBatch {
             .get(length(offset)..)
             .and_then(|rest| rest.get(..length(section.stored.into())))
             .ok_or_else(|| malformed("a section lies outside of the frame"))
+    }
+}
+
+fn block_of(at: &BlockAt, entries: Vec<u8>, payloads: Vec<u8>) -> StoredBlock {
+    StoredBlock {
+        first: at.first,
+        count: u64::from(at.block.count),
+        entries,
+        payloads,
     }
 }
 

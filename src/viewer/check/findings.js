@@ -5,7 +5,7 @@ const LISTED_MAX = 1000;
 
 export const KINDS = {
   checkpoint_malformed: ['the checkpoint is missing or unreadable', 'without a checkpoint nothing is signed: ask for a fresh export, and compare it with a receipt or checkpoint you kept'],
-  checkpoint_untrusted: ['the checkpoint is not signed by the trusted key', 'make sure of the key by another way than this pack; if it is right, somebody else signed this'],
+  checkpoint_untrusted: ['the checkpoint is not signed by the trusted key', 'make sure of the key by another way than this pack; if it is right, somebody else signed this, or the ledger with another of its keys: verify a pack of today, or a receipt with --against PACK'],
   other_ledger: ['this belongs to another ledger', 'check that you asked for the right ledger, and gave its key'],
   checkpoint_behind: ['the checkpoint covers fewer entries than are here', 'the entries beyond the checkpoint are not signed: ask for an export under the latest checkpoint'],
   root_mismatch: ['the entries do not have the signed root', 'the entries are not those that were signed: do not rely on any of them until the first altered one is found'],

@@ -27,8 +27,8 @@ export const genesisHash = purpose('exhibit 2026-11-22 chain genesis v1');
 export const chainHash = purpose('exhibit 2026-11-22 entry chain v1');
 export const partHash = purpose('exhibit 2026-11-22 payload part v1');
 export const payloadHash = purpose('exhibit 2026-11-22 payload v1');
-export const fileHash = (bytes) => blake3(bytes);
-export const fileHasher = () => blake3.create({});
+export const fileHasher = () => (short.fits ? new short.Hasher() : blake3.create({}));
+export const fileHash = (bytes) => fileHasher().update(bytes).digest();
 export { sha256 };
 
 /** Names and content types that were asked for before: there are few, and they come all the time. */

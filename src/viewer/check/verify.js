@@ -11,7 +11,7 @@ import { checkSignature, parseCheckpoint, parseKey } from './note.js';
 import { Run } from './run.js';
 import { WIDTH, holdsTile, otherTiles, parseSpan, parseTile, spanOf, spanPath, tilePath } from './tree.js';
 
-const NAMED = ['checkpoint', 'log.vkey', 'events.jsonl', 'events.csv', 'README.txt', 'manifest.json'];
+const NAMED = ['checkpoint', 'log.vkey', 'events.jsonl', 'events.csv', 'README.txt', 'manifest.json', 'keys/history'];
 const entrySpan = (path) => (path.startsWith('tile/entries/') ? parseSpan(path.slice(13)) : null);
 
 /** Reads the small files and has every bundle checked by `check`, which spreads them over the cores. */
@@ -44,7 +44,8 @@ export async function gather(pack, check, progress) {
   }));
   const upper = await readTiles(pack, bundles, size);
   const digests = await digestFiles(pack, manifest);
-  return { pack, problems, checkpoint, unreadable, manifest, ownKey, size, spans, bundles, reports, upper, digests };
+  const containerDigest = await pack.containerDigest;
+  return { pack, problems, checkpoint, unreadable, manifest, ownKey, size, spans, bundles, reports, upper, digests, containerDigest };
 }
 
 export const filesOf = (pack, span, tileSpan) => ({
@@ -215,7 +216,7 @@ function findDuplicates(reports, findings) {
 }
 
 /** What in the manifest is not so. */
-function compareManifest({ manifest, checkpoint, pack, digests }, key, run, range, sources, findings) {
+function compareManifest({ manifest, checkpoint, pack, digests, containerDigest }, key, run, range, sources, findings) {
   const found = [];
   const differ = (field, expected, said) => {
     const [a, b] = [JSON.stringify(expected), JSON.stringify(said)];
@@ -251,8 +252,8 @@ function compareManifest({ manifest, checkpoint, pack, digests }, key, run, rang
       found.push(finding('manifest_mismatch', null, 'the file', 'it is not there', path));
     }
   }
-  if (pack.containerDigest && pack.containerDigest !== manifest.container) {
-    found.push(finding('container_damaged', null, `a zip with the digest ${manifest.container}`, pack.containerDigest, 'the zip before its manifest'));
+  if (containerDigest && containerDigest !== manifest.container) {
+    found.push(finding('container_damaged', null, `a zip with the digest ${manifest.container}`, containerDigest, 'the zip before its manifest'));
   }
   findings.add(...found);
 }
@@ -260,7 +261,7 @@ function compareManifest({ manifest, checkpoint, pack, digests }, key, run, rang
 const number = (value) => value.toLocaleString('en');
 
 /** Says what was looked at and what was not. */
-function remarks({ manifest, pack, size, checkpoint }, report) {
+function remarks({ manifest, pack, size, checkpoint, containerDigest }, report) {
   const { counts, checked, notChecked, range } = report;
   checked.push(
     `${number(counts.entries)} entries: form, place, clock, chain and leaf of each`,
@@ -271,7 +272,7 @@ function remarks({ manifest, pack, size, checkpoint }, report) {
     'that no event was recorded twice',
   );
   if (manifest) checked.push('what the manifest says of range, counts, times and sources, against the entries');
-  if (pack.containerDigest) checked.push("every byte of the zip before its manifest, against the manifest's digest");
+  if (containerDigest) checked.push("every byte of the zip before its manifest, against the manifest's digest");
   if (!report.trusted) notChecked.push('whose key this is: no key was given but the one inside the pack, and that one proves nothing');
   if (counts.withheld > 0) notChecked.push(`the content of ${number(counts.withheld)} withheld or erased parts: only their commitments are here`);
   if (counts.absent > 0) notChecked.push(`${number(counts.absent)} payloads: they are not here`);
@@ -279,6 +280,9 @@ function remarks({ manifest, pack, size, checkpoint }, report) {
     notChecked.push(`the entries of the ledger outside ${number(range.start)} to ${number(range.end)}: it has ${number(size)}, and they are not in this pack`);
   }
   if (manifest?.filter) notChecked.push('that the filter in the manifest is why payloads are withheld: nobody signs the manifest');
+  if (manifest && Object.hasOwn(manifest.files, 'keys/history')) {
+    notChecked.push('the history of the ledger\'s keys: this page takes the key of today alone; `exhibit verify` and verify.py also lead there from an older key, and hold the history against the entries');
+  }
   notChecked.push('events.jsonl and events.csv, line by line: `exhibit verify` makes them again and compares');
   if (pack.embedded) notChecked.push('the zip file around this page: this page saw the copy of the data inside itself, and a page can lie');
   const others = (checkpoint?.note.signatures.length ?? 0) - (report.signed ? 1 : 0);

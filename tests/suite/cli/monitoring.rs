@@ -5,10 +5,24 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     process::Stdio,
-    sync::mpsc,
+    sync::{Arc, mpsc},
     thread,
 };
 
+use exhibit::{
+    ledger::{
+        event::{Event, NewEvent, NewPart},
+        note::SigningKey,
+        payload::Salt,
+        position::UnixNanos,
+        state::State,
+    },
+    store::{
+        directory::DataDirectory,
+        disk::FsDisk,
+        journal::{EncodedBatch, Journal, JournalOptions},
+    },
+};
 use serde_json::Value;
 
 use super::{
@@ -183,6 +197,152 @@ fn a_monitor_that_is_killed_at_work_has_not_moved_its_position() {
     assert_eq!(position(&all), before);
     once_at(&all, &server.url(), &[]).is(0, &["202 entries, 201 new"]);
     assert_ne!(position(&all), before);
+}
+
+/// Records events of some 1,400 bytes each, payload and entry together.
+fn record_many(url: &str, events: u64) {
+    use exhibit::service::{
+        proto,
+        rpc::client::{ClientOptions, connect},
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let mut client = connect(url, &ClientOptions::default()).await.unwrap();
+        let json = format!("{{\"filler\":\"{}\"}}", "x".repeat(1000));
+        let requests = (0..events).map(move |number| proto::AppendStreamRequest {
+            event: Some(proto::Event {
+                source: "https://ci.example.com/many".to_owned(),
+                event_id: number.to_string(),
+                evidence: Some(proto::event::Evidence::Custom(proto::Custom {
+                    r#type: "filler".to_owned(),
+                    json: json.clone().into(),
+                    ..Default::default()
+                })),
+                ..Default::default()
+            }),
+            ..Default::default()
+        });
+        let answers = client.append_stream(tokio_stream::iter(requests)).await;
+        let mut answers = answers.unwrap().into_inner();
+        while answers.message().await.unwrap().is_some() {}
+    });
+}
+
+#[test]
+fn a_first_round_that_is_killed_goes_on_from_what_it_has_verified() {
+    let all = Histories::begin();
+    let server = Server::start(&all.path("ledger"));
+    record_many(&server.url(), 6000);
+    // Beyond the first stretch of 4,096 entries, and not at the end.
+    let (url, is_held) = holding_up(&server.url(), 7_000_000);
+    let mut child = all
+        .command(&["monitor", &url, "--once", "--vkey", &all.vkey])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    is_held
+        .recv_timeout(crate::support::LONG)
+        .expect("entries are on their way");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let saved = position(&all).unwrap();
+    assert!(saved.contains("\"verified\": 4096"), "{saved}");
+    // What it stands on is demanded: a history that differs below is another one.
+    let state = all.path("state/exhibit/monitored.json");
+    let subtree = saved.find("\"subtrees\"").unwrap() + 30;
+    let mut forged = saved.clone().into_bytes();
+    forged[subtree] = if forged[subtree] == b'1' { b'2' } else { b'1' };
+    fs::write(&state, forged).unwrap();
+    once_at(&all, &server.url(), &[]).is(1, &["forked"]);
+    fs::write(&state, &saved).unwrap();
+    // 6,002 entries, less 4,096, and the last of these once more.
+    once_at(&all, &server.url(), &[]).is(0, &["VERIFIED", "6,002 entries, 1,907 new"]);
+    let saved = position(&all).unwrap();
+    assert!(!saved.contains("verified"), "{saved}");
+    once_at(&all, &server.url(), &[]).is(0, &["VERIFIED", "6,002 entries, 0 new"]);
+}
+
+/// A ledger that records whatever it is told to, as a server never would.
+struct Careless {
+    directory: std::path::PathBuf,
+    key: SigningKey,
+    state: State,
+}
+
+impl Careless {
+    fn new(directory: std::path::PathBuf) -> Self {
+        let key = SigningKey::from_seed("audit.example.com/careless".parse().unwrap(), &[5; 32]);
+        DataDirectory::create(&directory, &key, "").unwrap();
+        Self {
+            state: State::new(key.verifier().name().clone()),
+            directory,
+            key,
+        }
+    }
+
+    fn record(&mut self, ids: &[&str]) {
+        let now = UnixNanos::now();
+        let event = |id: &&str| {
+            let event = NewEvent {
+                event_type: "test".to_owned(),
+                source: "ci".to_owned(),
+                event_id: (*id).to_owned(),
+                producer: "nobody".to_owned(),
+                parts: vec![NewPart {
+                    salt: Salt::from_bytes([7; 32]),
+                    name: "body".to_owned(),
+                    content_type: "application/json".to_owned(),
+                    content: b"{}".to_vec(),
+                }],
+                ..NewEvent::default()
+            };
+            Event::new(event, now).unwrap()
+        };
+        let (next, batch) = self
+            .state
+            .append(ids.iter().map(event).collect(), now)
+            .unwrap();
+        let disk = Arc::new(FsDisk);
+        let origin = self.key.verifier().name();
+        let (mut journal, _) =
+            Journal::open(disk, &self.directory, origin, JournalOptions::default()).unwrap();
+        let checkpoint = batch.checkpoint.clone().sign(&self.key);
+        journal
+            .append(EncodedBatch::new(&batch, &checkpoint, 1).unwrap())
+            .unwrap();
+        self.state = next;
+    }
+}
+
+#[test]
+fn an_event_that_is_recorded_again_in_a_later_round_is_found_every_round() {
+    let all = Histories::begin();
+    let mut ledger = Careless::new(all.path("careless"));
+    let vkey = format!("@{}", all.text("careless/log.vkey"));
+    let round = || {
+        let server = Server::start(&all.path("careless"));
+        let done = all.run(&["monitor", &server.url(), "--once", "--vkey", &vkey]);
+        server.stop();
+        done
+    };
+    ledger.record(&["one", "two", "three"]);
+    round().is(0, &["VERIFIED", "3 entries, 3 new"]);
+    ledger.record(&["four", "two"]);
+    let before = position(&all);
+    for _ in 0..2 {
+        round().is(
+            1,
+            &[
+                "duplicate_event",
+                "no second entry for the event of entry 1",
+            ],
+        );
+        assert_eq!(position(&all), before);
+    }
+    // Who forgets the position begins anew, and finds it within the round.
+    fs::remove_file(all.path("state/exhibit/monitored.json")).unwrap();
+    round().is(1, &["duplicate_event", "entry 4"]);
 }
 
 #[test]

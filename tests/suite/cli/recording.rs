@@ -20,7 +20,7 @@ fn an_event_is_recorded_once_and_its_id_stands_for_it() {
             &[
                 "ALREADY_EXISTS",
                 "EVENT_ID_REUSED",
-                "help: a new event needs a new --event-id",
+                "help: `exhibit show --source URI",
             ],
         );
     let one = home.deploy(&["--artifact", &artifact]).is(0, &["event id"]);

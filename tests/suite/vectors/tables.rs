@@ -111,6 +111,8 @@ fn of_checkpoint(error: &CheckpointError) -> &'static str {
         CheckpointError::Malformed(_)
         | CheckpointError::EmptyRoot
         | CheckpointError::NotALedgersKey(_) => "malformed",
+        CheckpointError::OutOfRange { .. } => "out_of_range",
+        CheckpointError::KeyCompromised { .. } => "compromised",
     }
 }
 

@@ -53,6 +53,7 @@ async fn a_client_that_takes_no_answers_is_given_up_and_what_it_was_told_holds()
         let request = proto::AppendStreamRequest {
             event: Some(event("ci:a", &sent.to_string())),
             want_receipt: true,
+            ..Default::default()
         };
         let sending = tokio::time::timeout(Duration::from_secs(3), posting.events.send(request));
         match sending.await {

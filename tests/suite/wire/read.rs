@@ -29,6 +29,7 @@ async fn post_events(client: &mut Client, from: u64, to: u64) {
         proto::AppendStreamRequest {
             event: Some(event(source, &id.to_string())),
             want_receipt: false,
+            ..Default::default()
         }
     });
     let requests = tokio_stream::iter(requests.collect::<Vec<_>>());

@@ -16,6 +16,7 @@ async fn post_until_the_end(mut posting: Posting, source: String) -> Vec<(String
             let request = proto::AppendStreamRequest {
                 event: Some(event(&sender, &id.to_string())),
                 want_receipt: false,
+                ..Default::default()
             };
             if events.send(request).await.is_err() {
                 return;
@@ -60,7 +61,9 @@ async fn every_event_acknowledged_before_a_shutdown_under_load_is_in_the_reopene
             match append(&mut client, event("ci:unary", &id.to_string())).await {
                 Ok(answer) => acknowledged.push((id.to_string(), answer.recorded.unwrap().index)),
                 Err(status) => {
-                    assert_eq!(status.code(), Code::Unavailable, "{status:?}");
+                    // Or the client's own transport gives up a call that it began while the server closed the connection.
+                    let given_up = std::error::Error::source(&status).is_some();
+                    assert!(given_up || status.code() == Code::Unavailable, "{status:?}");
                     break;
                 }
             }

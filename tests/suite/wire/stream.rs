@@ -23,6 +23,7 @@ async fn answers_come_in_order_and_a_client_that_has_sent_all_gets_all() {
     let requests = (0..EVENTS).map(|id| proto::AppendStreamRequest {
         event: Some(event("ci:a", &id.to_string())),
         want_receipt: id % 100 == 0,
+        ..Default::default()
     });
     let answers = client
         .append_stream(tokio_stream::iter(requests.collect::<Vec<_>>()))
@@ -111,6 +112,7 @@ async fn a_stream_that_broke_is_resumed_by_sending_what_was_not_answered_again()
                 let request = proto::AppendStreamRequest {
                     event: Some(event("ci:a", &id.to_string())),
                     want_receipt: false,
+                    ..Default::default()
                 };
                 if events.send(request).await.is_err() {
                     return;
@@ -146,6 +148,7 @@ async fn a_full_queue_holds_a_stream_up_and_refuses_nothing() {
     let requests = (0..EVENTS).map(|id| proto::AppendStreamRequest {
         event: Some(event("ci:a", &id.to_string())),
         want_receipt: false,
+        ..Default::default()
     });
     let answers = client
         .append_stream(tokio_stream::iter(requests.collect::<Vec<_>>()))

@@ -119,6 +119,7 @@ async fn the_baseline_answers_in_the_same_shape_and_keeps_nothing() {
         .map(|id: u64| proto::AppendStreamRequest {
             event: Some(event("ci:a", &id.to_string())),
             want_receipt: false,
+            ..Default::default()
         })
         .collect();
     let answers = client
@@ -157,6 +158,7 @@ async fn an_exported_pack_verifies_whole_and_in_part() {
         .map(|id: u64| proto::AppendStreamRequest {
             event: Some(event("ci:a", &id.to_string())),
             want_receipt: false,
+            ..Default::default()
         })
         .collect();
     let answers = client
@@ -274,8 +276,14 @@ async fn an_export_without_any_entry_or_with_too_many_names_is_refused() {
     let mut client = server.client().await;
     let request = proto::ExportPackRequest::default();
     let empty = client.export_pack(request.clone()).await.unwrap_err();
-    assert_eq!(fields(&empty), ["end"]);
+    assert_eq!(refused(&empty), Reason::BeyondTheEnd);
     append(&mut client, event("ci:a", "1")).await.unwrap();
+    let nothing = proto::ExportPackRequest {
+        start: 1,
+        ..request.clone()
+    };
+    let status = client.export_pack(nothing).await.unwrap_err();
+    assert_eq!(fields(&status), ["end"]);
     let names = proto::ExportPackRequest {
         withhold_parts: vec!["comment".to_owned(); 65],
         ..request.clone()

@@ -12,18 +12,18 @@ use std::{
 
 use super::*;
 
-const SHUT: u8 = 0;
-const OPEN: u8 = 1;
+pub(super) const SHUT: u8 = 0;
+pub(super) const OPEN: u8 = 1;
 const STALLED: u8 = 2;
 
 /// A way to a witness that can be shut: then connections end at once; stalled, they stay and nothing comes back.
-struct Door {
-    url: String,
+pub(super) struct Door {
+    pub(super) url: String,
     state: Arc<AtomicU8>,
 }
 
 impl Door {
-    fn to(witness: &Running) -> Self {
+    pub(super) fn to(witness: &Running) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let state = Arc::new(AtomicU8::new(SHUT));
@@ -41,7 +41,7 @@ impl Door {
         Self { url, state }
     }
 
-    fn set(&self, state: u8) {
+    pub(super) fn set(&self, state: u8) {
         self.state.store(state, Ordering::SeqCst);
     }
 }

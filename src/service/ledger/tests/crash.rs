@@ -37,6 +37,7 @@ fn open(disk: &SimDisk, index: &Path) -> Result<Ledger, LedgerError> {
         directory: DIRECTORY.into(),
         index: index.to_owned(),
         signers: key().into(),
+        history: Default::default(),
     };
     let options = LedgerOptions {
         journal: JOURNAL,

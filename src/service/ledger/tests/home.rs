@@ -77,6 +77,7 @@ impl Home {
             directory: self.directory.path().to_owned(),
             index: self.index(),
             signers: signers.into(),
+            history: Default::default(),
         };
         Ledger::open_at(place, self.options.clone())
     }

@@ -212,15 +212,21 @@ fn what_no_manifest_names_is_deleted() {
         for key in [
             [b"P".as_slice(), &[9; 20]].concat(),
             [b"D".as_slice(), &[9; 20]].concat(),
-            [b"T".as_slice(), &[9; 8]].concat(),
             [b"S".as_slice(), &[9; 8]].concat(),
         ] {
             db.insert(key, b"left over").unwrap();
         }
         keys
     };
+    let is_tiles = |path: &PathBuf| path.ends_with("tiles");
+    let tiles = files(home.path()).into_iter().find(is_tiles).unwrap();
+    let mut content = fs::read(&tiles).unwrap();
+    let named = content.len();
+    content.extend_from_slice(&[9; 9000]);
+    fs::write(&tiles, content).unwrap();
     let index = open(home.path(), SMALL);
     assert!(matches!(index.opened(), Opened::Loaded));
+    assert_eq!(fs::metadata(&tiles).unwrap().len(), named as u64);
     model.apply_to(&index, 300);
     assert_finds_all(&index, &model);
     drop(index);
