@@ -334,5 +334,13 @@ impl BreakConfirmation {
     }
 }
 
+/// Of [`BreakBody::parse`], for the tests and the fuzz target: what is read is written again as the same bytes.
+#[doc(hidden)]
+pub fn break_body(bytes: &[u8]) {
+    if let Ok(body) = BreakBody::parse(bytes) {
+        assert_eq!((body.to_bytes().as_slice(), body.check()), (bytes, Ok(())));
+    }
+}
+
 #[cfg(test)]
 mod tests;

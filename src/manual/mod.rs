@@ -1,6 +1,6 @@
 //! The manual: how Exhibit is built and used, and what its files mean.
 //!
-//! For auditors: [`threats`] says what a verified ledger proves and what not, [`keys`] what signs it, and [`viewer`] explains
+//! For auditors: [`threats`] says what a verified ledger proves and what not, [`keys`] what signs it, [`breaks`] what of damage is admitted, and [`viewer`] explains
 //! the page that opens a pack. For people who write another reader or
 //! verifier: [`formats`], [`pack_format`] and [`journal_format`] specify every byte. For producers of evidence:
 //! [`events`], [`errors`] and [`cli`]. For tile readers: [`http`]. For those who watch somebody else's ledger: [`monitor`]
@@ -9,6 +9,8 @@
 
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}
+#[doc = include_str!("breaks.md")]
+pub mod breaks {}
 #[doc = include_str!("cli.md")]
 pub mod cli {}
 #[doc = include_str!("decisions.md")]

@@ -87,6 +87,14 @@ impl Breaks {
         covered.into_iter().collect()
     }
 
+    /// Puts the findings into a report, without what is confirmed, and says what is. The report's sources and range are
+    /// known.
+    pub fn settle(self, mut findings: Findings, report: &mut Report) {
+        let covered = self.cover(&mut findings);
+        report.findings = findings;
+        self.state(covered, report);
+    }
+
     /// Says in a report what is confirmed. Its findings have been through [`Breaks::cover`]; its sources and range are
     /// known.
     pub fn state(self, mut covered: HashSet<Known>, report: &mut Report) {

@@ -334,25 +334,6 @@ fn the_author_of_a_confirmation_can_be_withheld_and_what_it_says_can_not() {
         );
         assert_eq!(report.breaks.listed[0].by, None);
     }
-    // A pack that ends before the confirmation would not verify, and is not made.
-    let pack = broken.path("part.zip");
-    let part = [
-        "export",
-        "--out",
-        &pack,
-        "--dir",
-        broken.dir(),
-        "--end",
-        "1",
-    ];
-    let done = broken.run(&part);
-    if done.code == 0 {
-        // A bundle is whole, so the confirmation is in it.
-        assert_eq!(
-            broken.verify_pack(Path::new(&pack)).verdict,
-            Verdict::VerifiedWithConfirmedBreaks
-        );
-    }
 }
 
 #[test]

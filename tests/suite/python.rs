@@ -13,7 +13,10 @@ use exhibit::{
 };
 use serde_json::{Value, json};
 
-use crate::tamper::original::{Of, Original};
+use crate::tamper::{
+    confirmed,
+    original::{Of, Original},
+};
 
 mod agreement;
 mod algorithms;

@@ -1,6 +1,7 @@
 //! The tamper matrix: whatever somebody with the disk does to a pack or to a data directory is found out, as what it
 //! is and where it is. Real files, really tampered with.
 
+pub(crate) mod confirmed;
 pub(crate) mod original;
 
 use std::{fs, ops::Range, path::Path};

@@ -24,7 +24,10 @@ use exhibit::{
 };
 use serde_json::{Value, json};
 
-use crate::tamper::original::{Of, Original};
+use crate::tamper::{
+    confirmed,
+    original::{Of, Original},
+};
 
 const TESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/viewer");
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/viewer");
@@ -198,7 +201,7 @@ impl<'a> Cases<'a> {
             .map(|finding| json!([finding.kind.name(), finding.index.map(EntryIndex::value)]))
             .collect();
         json!({
-            "key": key.to_string(), "verdict": verdict, "findings": findings, "entries": report.counts.entries,
+            "breaks": report.breaks.confirmed, "key": key.to_string(), "verdict": verdict, "findings": findings, "entries": report.counts.entries,
         })
     }
 }
@@ -227,6 +230,7 @@ fn a_browser_finds_what_the_first_verifier_finds_in_every_pack() {
         }
     }
     damaged_packs(&mut cases);
+    confirmed_packs(&mut cases);
     let list = cases.directory.path().join("cases.json");
     fs::write(&list, serde_json::to_vec(&cases.cases).unwrap()).unwrap();
     node.current_dir(TESTS).arg("run.mjs").arg(&list);
@@ -284,6 +288,16 @@ fn good_packs(original: &Original, cases: &mut Cases<'_>) {
         write_pack(fs::File::create(&pack).unwrap(), &source, &request).unwrap();
         cases.opened(name, &pack);
         cases.chosen(name, &pack);
+    }
+}
+
+/// Packs of damage that the ledger itself admits, or seems to.
+fn confirmed_packs(cases: &mut Cases<'_>) {
+    let directory = tempfile::tempdir().unwrap();
+    for confirmed in confirmed::packs(&cases.original.key, directory.path()) {
+        let pack = cases.next();
+        fs::copy(&confirmed.path, &pack).unwrap();
+        cases.opened(&format!("confirmed {}", confirmed.name), &pack);
     }
 }
 

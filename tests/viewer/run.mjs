@@ -49,7 +49,7 @@ function equal(found, expected, what) {
 }
 
 /** The kinds and indexes of the findings that are shown. */
-const findings = (page) => page.$$eval('.findings > li', (items) => items.map((item) => {
+const findings = (page) => page.$$eval('#findings-body .findings > li', (items) => items.map((item) => {
   const place = item.querySelector('h3 button')?.textContent ?? item.querySelector('h3 .place')?.textContent;
   return [item.querySelector('.kind code').textContent, place ? Number(place.replace(/[^0-9]/g, '')) : null];
 }));
@@ -64,6 +64,8 @@ for (const one of cases) {
       equal(await page.getAttribute('#verdict', 'data-verdict'), one.verdict, 'verdict');
       const order = (list) => list.map((one) => JSON.stringify(one)).sort();
       equal(order(await findings(page)), order(one.findings), 'findings');
+      const confirmed = await page.$$eval('.known > li', (all) => new Set(all.filter((item) => !item.querySelector('h4').textContent.includes('no longer found')).map((item) => item.textContent)).size);
+      equal(confirmed, one.breaks, 'confirmed breaks');
     }
     equal(complaints, [], 'complaints');
     await shoot(page, one.name, false);
@@ -137,7 +139,7 @@ await test('a mistyped key is refused, and the verdict is not that of any key', 
 
 for (const colorScheme of ['light', 'dark']) {
   await test(`axe finds nothing in ${colorScheme} colours`, async () => {
-    for (const one of [good, cases.find(({ verdict }) => verdict === 'altered')]) {
+    for (const one of [good, ...['altered', 'verified_with_confirmed_breaks'].map((verdict) => cases.find((one) => one.verdict === verdict))]) {
       const { page, context } = await visit(one, { colorScheme, reducedMotion: 'reduce' });
       await page.click('#list .row:nth-child(2)');
       await page.waitForSelector('.proof');

@@ -1,6 +1,9 @@
 //! Entries on their way from the server into the tree.
 
-use super::seen::Seen;
+use super::{
+    super::error::{CliError, say},
+    seen::Seen,
+};
 use crate::{
     ledger::{
         breaks::Known,
@@ -10,7 +13,7 @@ use crate::{
         note::VerifierKey,
         position::{EntryIndex, count},
         tree::Frontier,
-        verify::{Chunk, LedgerCheck, check_chunk},
+        verify::{Chunk, Findings, LedgerCheck, check_chunk},
     },
     pack::breaks::Breaks,
     service::{convert::ReceivedEntry, proto::GetCheckpointResponse},
@@ -25,6 +28,24 @@ pub(super) fn history_of(answer: &GetCheckpointResponse) -> Result<KeyHistory, F
         let kind = FindingKind::KeyHistoryInvalid;
         Finding::new(kind, "a history of the ledger's keys", error)
     })
+}
+
+/// Takes out of the findings what the ledger itself admits, and says that it does.
+pub(super) fn admit(breaks: &Breaks, findings: &mut Findings) {
+    let confirmed = breaks.cover(findings).len();
+    if confirmed > 0 {
+        let what = format!("{confirmed} things are wrong, and confirmed in the ledger");
+        say("warning", format!("{what}: see `exhibit break list`"));
+    }
+}
+
+/// The events of earlier rounds are of no use.
+pub(super) fn unseen(error: std::io::Error) -> CliError {
+    CliError::failed("the events of earlier rounds can't be remembered")
+        .because(error)
+        .with_help(
+            "make room, or name another file with --state; everything is then verified again",
+        )
 }
 
 /// Entries under verification.

@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::{
     super::{
         connect::{ServerUrl, Session},
-        error::{CliError, say},
+        error::CliError,
         pins::{Pin, Pins},
     },
-    checking::{Checking, history_of},
+    checking::{Checking, admit, history_of, unseen},
     seen::Seen,
 };
 use crate::{
@@ -367,12 +367,7 @@ impl Visit<'_> {
             ..
         } = check;
         let end = self.size().next_index();
-        let (mut findings, counts) = order.finish();
-        let confirmed = breaks.cover(&mut findings).len();
-        if confirmed > 0 {
-            let what = format!("{confirmed} things are wrong, and confirmed in the ledger");
-            say("warning", format!("{what}: see `exhibit break list`"));
-        }
+        let (findings, counts) = order.finish();
         self.outcome.findings.join(findings);
         self.outcome.findings.extend(keys.finish());
         self.outcome.counts = counts;
@@ -380,8 +375,8 @@ impl Visit<'_> {
             let kind = FindingKind::MissingEntries;
             let expected = format!("entries up to {end}, as the checkpoint says");
             let found = format!("the end after entry {}", next.value().saturating_sub(1));
-            let finding = Finding::at(kind, next, expected, found);
-            self.outcome.findings.push(finding);
+            let findings = &mut self.outcome.findings;
+            findings.push(Finding::at(kind, next, expected, found));
             return Ok(());
         }
         if tree.root() != self.signed.checkpoint().root {
@@ -394,6 +389,7 @@ impl Visit<'_> {
             findings.push(Finding::at(kind, again, expected, format!("entry {again}")));
         });
         repeated.map_err(unseen)?;
+        admit(&breaks, &mut self.outcome.findings);
         if self.outcome.findings.total > 0 {
             return Ok(());
         }
@@ -445,12 +441,4 @@ impl Visit<'_> {
         }
         Ok(())
     }
-}
-
-fn unseen(error: std::io::Error) -> CliError {
-    CliError::failed("the events of earlier rounds can't be remembered")
-        .because(error)
-        .with_help(
-            "make room, or name another file with --state; everything is then verified again",
-        )
 }

@@ -61,14 +61,12 @@ pub(super) fn verify(
             error: io::Error::other(error),
         },
     })?;
-    let published = check.published.as_ref();
-    scanned = scanned
-        .committed(published.map_or(TreeSize::EMPTY, |published| published.checkpoint().size));
     let identities = identity_key()?;
     let total = check
         .published
         .as_ref()
         .map_or(0, |signed| signed.checkpoint().size.value());
+    scanned = scanned.committed(TreeSize::new(total));
     progress(0, total);
     pipeline::run(
         || Ok::<_, VerifyError>(together(&mut scanned)),
@@ -360,9 +358,7 @@ impl Check {
             findings.extend(blamed);
         }
         findings.sort();
-        let covered = self.breaks.cover(findings);
-        report.findings = self.findings;
-        self.breaks.state(covered, &mut report);
+        self.breaks.settle(self.findings, &mut report);
         report.more = self.more;
         report.incomplete.append(&mut self.incomplete);
         report.not_checked.extend(self.not_checked);

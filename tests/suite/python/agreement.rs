@@ -149,3 +149,22 @@ fn both_verifiers_agree_on_a_part_of_a_ledger() {
     );
     assert_agreement(judged);
 }
+
+/// What is confirmed in the pack itself is no finding, and whatever only pretends to be confirmed stays one.
+#[test]
+fn both_verifiers_take_the_same_confirmed_breaks_for_what_they_are() {
+    let Some(python) = python() else { return };
+    let original = Original::of(&[3]);
+    let mut cases = Cases::new();
+    let directory = tempfile::tempdir().unwrap();
+    let packs = confirmed::packs(&original.key, directory.path());
+    for pack in &packs {
+        let options = VerifyOptions::default();
+        cases.add(pack.name.to_owned(), &pack.path, original.key(), &options);
+    }
+    let judged = cases.judge(python);
+    for (pack, (_, first, _)) in packs.iter().zip(&judged) {
+        assert_eq!(pack.exit, first.exit, "{}: {first:?}", pack.name);
+    }
+    assert_agreement(judged);
+}
