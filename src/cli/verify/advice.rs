@@ -41,11 +41,8 @@ pub(in crate::cli) const fn advice(kind: FindingKind) -> &'static str {
         | Kind::TimestampAltered
         | Kind::TimestampMismatch
         | Kind::TimestampUntrusted => about_time(kind),
-        Kind::PayloadAltered => {
-            "the entry holds, its content was changed: get the content from the producer or a backup, and verify again"
-        }
-        Kind::PayloadMalformed | Kind::PayloadMissing => {
-            "the entry holds, its content can't be read here: ask for a fresh export or a backup"
+        Kind::PayloadAltered | Kind::PayloadMalformed | Kind::PayloadMissing => {
+            about_payloads(kind)
         }
         Kind::TileAltered | Kind::TileMissing => {
             "proofs can't be made from this copy: ask for a fresh export; the entries may still be whole"
@@ -111,6 +108,24 @@ const fn about_keys(kind: FindingKind) -> &'static str {
             "get the ledger's present key from its operator, by another way than this, and verify with that; what only the \
              compromised key signed, a thief may have made"
         }
+    }
+}
+
+/// What to do about payloads.
+const fn about_payloads(kind: FindingKind) -> &'static str {
+    use FindingKind as Kind;
+    match kind {
+        Kind::PayloadAltered => {
+            "the entry holds, its content was changed: get the content from the producer or a backup, and verify again"
+        }
+        Kind::PayloadMalformed => {
+            "the entry holds, its content can't be read here: ask for a fresh export or a backup"
+        }
+        Kind::PayloadMissing => {
+            "the entry holds, its content can't be read here: ask for a fresh export or a backup; where there is none, the \
+             operator says so with `exhibit break confirm`"
+        }
+        _ => "",
     }
 }
 

@@ -41,6 +41,16 @@ fn numbers(manifest: &Manifest, text: &mut String) -> std::fmt::Result {
         "Payloads     {} disclosed in full, {} with parts withheld or erased ({} parts)",
         counts.payloads_whole, counts.payloads_partial, counts.parts_withheld
     )?;
+    let lost = counts
+        .entries
+        .saturating_sub(counts.payloads_whole)
+        .saturating_sub(counts.payloads_partial);
+    if lost > 0 {
+        writeln!(
+            text,
+            "Lost         {lost} payloads, which the ledger itself says in an entry: verification shows which, why, and who says so"
+        )?;
+    }
     let sources = &manifest.sources;
     writeln!(
         text,

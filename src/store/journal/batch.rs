@@ -16,7 +16,7 @@ use crate::ledger::{
 
 use super::{
     checksum::{Checksum, Fields},
-    error::{Damage, DamageKind},
+    error::{Damage, DamageKind, PAYLOADS},
     frame::{FrameHeader, FrameKind, Position},
     lost::{LostPayload, salvage},
     place::Place,
@@ -196,7 +196,7 @@ impl RawBatch {
             read_checkpoint(&table.note, &self.header).map_err(|kind| self.place.damaged(kind))?;
         for at in table.places(&self.header) {
             let entries = self.section(at.entries(), "entries")?;
-            each(&at, entries, self.section(at.payloads(), "payloads"))?;
+            each(&at, entries, self.section(at.payloads(), PAYLOADS))?;
         }
         Ok(checkpoint)
     }
@@ -256,7 +256,7 @@ impl RawBatch {
         let mut payloads = None;
         for at in table.places(&self.header) {
             check(at.entries(), "entries")?;
-            payloads = payloads.or(check(at.payloads(), "payloads").err());
+            payloads = payloads.or(check(at.payloads(), PAYLOADS).err());
         }
         Ok(payloads)
     }

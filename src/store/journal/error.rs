@@ -192,6 +192,9 @@ impl Damage {
     }
 }
 
+/// The sections that a ledger can go on without.
+pub(super) const PAYLOADS: &str = "payloads";
+
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -205,6 +208,11 @@ impl fmt::Display for Damage {
             f,
             "journal/{segment}, offset {offset}, entry {index}: {kind}"
         )?;
+        if *kind == DamageKind::Checksum(PAYLOADS) {
+            f.write_str(
+                " (`exhibit break confirm` lets a ledger go on that has lost payloads alone)",
+            )?;
+        }
         match self.resumes_at {
             Some(next) => write!(f, "; good entries follow from {next} on"),
             None if self.torn => f.write_str("; nothing committed follows"),

@@ -14,7 +14,7 @@ use super::{
         read_section,
     },
     committed::Lookup,
-    error::{Damage, DamageKind, During, JournalError},
+    error::{Damage, DamageKind, During, JournalError, PAYLOADS},
     frame::{FRAME_HEADER_BYTES, FRAME_HEADER_LENGTH, FrameHeader, FrameKind, Mark, Position},
     place::Place,
     segment::{SegmentFile, Window},
@@ -121,7 +121,7 @@ impl<'a> Located<'a> {
     pub(super) fn entry(&mut self, index: EntryIndex) -> Result<StoredEntry, JournalError> {
         let (block, number) = self.block(index)?;
         let entry = self.entry_of(&block, number)?;
-        let payloads = self.section(block.payloads(), "payloads")?;
+        let payloads = self.section(block.payloads(), PAYLOADS)?;
         let payload = pick_payload(&payloads, number).map_err(|kind| self.place.damaged(kind))?;
         Ok(StoredEntry { entry, payload })
     }

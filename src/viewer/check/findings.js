@@ -19,7 +19,7 @@ export const KINDS = {
   clock_backwards: ["the ledger's clock went backwards", "times from here on can't be relied on to the second: ask the operator about the server's clock"],
   payload_altered: ['a payload was changed', 'the entry holds, its content was changed: get the content from the producer or a backup, and verify again'],
   payload_malformed: ['a payload is unreadable', "the entry holds, its content can't be read here: ask for a fresh export or a backup"],
-  payload_missing: ['a payload is missing', "the entry holds, its content can't be read here: ask for a fresh export or a backup"],
+  payload_missing: ['a payload is missing', "the entry holds, its content can't be read here: ask for a fresh export or a backup; where there is none, the operator says so with `exhibit break confirm`"],
   tile_altered: ['a hash tile was changed', "proofs can't be made from this copy: ask for a fresh export; the entries may still be whole"],
   tile_missing: ['a hash tile is missing', "proofs can't be made from this copy: ask for a fresh export; the entries may still be whole"],
   duplicate_event: ['one event was recorded twice', 'count the event once, and report it: a ledger that works never records one twice'],

@@ -48,7 +48,7 @@ export function showFacts(gathered, report) {
   const rows = [
     ['Entries', report.counts.entries === 0 ? 'none' : `${number(range.start)} to ${number(range.end - 1)}${checkpoint ? ` of a ledger of ${number(checkpoint.size)}` : ''}`],
     ['Recorded', recorded ? `${shortTime(rfc3339(recorded[0]))} to ${shortTime(rfc3339(recorded[1]))} UTC, by the ledger’s own clock` : null],
-    ['Payloads', `${number(report.counts.whole)} disclosed in full, ${number(report.counts.partial)} with parts withheld or erased`],
+    ['Payloads', `${number(report.counts.whole)} disclosed in full, ${number(report.counts.partial)} with parts withheld or erased${report.counts.absent > 0 ? `, ${number(report.counts.absent)} lost or not here` : ''}`],
     ['Filter', manifest?.filter ? `payloads disclosed only for: ${JSON.stringify(manifest.filter)}` : null],
     ['Withheld', manifest?.withhold_parts?.length > 0 ? `parts named ${manifest.withhold_parts.join(', ')}` : null],
     ['Written by', manifest ? `${manifest.tool}, says the manifest` : null],
