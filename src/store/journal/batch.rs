@@ -124,7 +124,10 @@ impl RawBatch {
     /// The damage that keeps it from being read.
     pub fn decode(&self) -> Result<StoredBatch, Box<Damage>> {
         let mut blocks = Vec::new();
-        let checkpoint = self.decode_each(|block| blocks.push(block))?;
+        let checkpoint = self.each_block(|at, entries, payloads| {
+            blocks.push(block_of(at, entries, payloads?));
+            Ok(())
+        })?;
         Ok(StoredBatch {
             first: self.first(),
             count: self.count(),
@@ -133,23 +136,10 @@ impl RawBatch {
         })
     }
 
-    /// As [`RawBatch::decode`], one block after the other, so that those of a large batch need not be in memory
-    /// together. Damage in a later block does not undo what was made of those before it.
-    ///
-    /// # Errors
-    /// The damage that keeps the batch from being read.
-    pub fn decode_each(
-        &self,
-        mut each: impl FnMut(StoredBlock),
-    ) -> Result<SignedCheckpoint, Box<Damage>> {
-        self.each_block(|at, entries, payloads| {
-            each(block_of(at, entries, payloads?));
-            Ok(())
-        })
-    }
-
-    /// The same where payloads are damaged: those that are still what their entries commit to, and in the place of each
-    /// other one [`LOST`](crate::ledger::payload::LOST). Said is which those are.
+    /// As [`RawBatch::decode`] where payloads are damaged: those that are still what their entries commit to, and in the
+    /// place of each other one [`LOST`](crate::ledger::payload::LOST). Said is which those are. One block comes after the
+    /// other, so that those of a large batch need not be in memory together, and damage in a later one does not undo
+    /// what was made of those before it.
     ///
     /// # Errors
     /// The damage that keeps the batch from being read, where that is more than lost payloads.
