@@ -36,7 +36,8 @@ impl NewFile {
             _ => Path::new("."),
         };
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let temporary = TemporaryFile::create(directory, &name).map_err(CliError::write(path))?;
+        let temporary =
+            TemporaryFile::open(directory, &name, 0o666).map_err(CliError::write(path))?;
         Ok(Self {
             path: path.to_owned(),
             replace,
@@ -95,12 +96,22 @@ pub(super) struct TemporaryFile {
 
 impl TemporaryFile {
     /// Makes one that only its owner can read.
+    #[cfg(feature = "server")]
     pub(super) fn create(directory: &Path, stem: &str) -> io::Result<Self> {
+        Self::open(directory, stem, 0o600)
+    }
+
+    /// Makes one with these permissions, less what the process masks.
+    fn open(directory: &Path, stem: &str, mode: u32) -> io::Result<Self> {
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(io::Error::other)?;
         let path = directory.join(format!(".{stem}.{}.partial", hex::encode(random)));
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+        #[cfg(not(unix))]
+        let _ = mode;
         let file = options.open(&path)?;
         Ok(Self { path, file })
     }
@@ -176,5 +187,16 @@ mod tests {
         file.keep().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(names(dir.path()), ["pack.zip"]);
+    }
+
+    #[cfg(all(unix, feature = "server"))]
+    #[test]
+    fn what_is_fetched_to_be_verified_is_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let dir = tempfile::tempdir().unwrap();
+        let file = TemporaryFile::create(dir.path(), "pack").unwrap();
+        let mode = fs::metadata(file.path()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0);
     }
 }

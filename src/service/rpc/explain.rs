@@ -41,6 +41,13 @@ pub(super) fn explain(status: Status) -> Status {
     }
 }
 
+/// Whether a request says that its body is gRPC's.
+fn is_grpc(headers: &http::HeaderMap) -> bool {
+    headers
+        .get(http::header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
+}
+
 /// Without the words that tonic puts in front.
 fn plain(message: &str) -> &str {
     message.strip_prefix("Error, decoded ").unwrap_or(message)
@@ -60,6 +67,12 @@ where
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        // Tonic does not ask what it is given. A browser sends other types across sites without asking first.
+        if !is_grpc(request.headers()) {
+            let mut refused = http::Response::new(Body::empty());
+            *refused.status_mut() = http::StatusCode::UNSUPPORTED_MEDIA_TYPE;
+            return Box::pin(async { Ok(refused) });
+        }
         let time = time_for_the_answer(request.headers());
         let answer = self.0.call(request);
         Box::pin(async move {

@@ -1,5 +1,10 @@
 //! Bytes that no generated client would send, and answers that one would not wait for.
 
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+};
+
 use exhibit::service::{proto, rpc::errors::Reason};
 use prost::Message as _;
 use tonic::{
@@ -147,4 +152,38 @@ async fn a_deadline_that_passes_says_so_and_the_event_may_still_be_recorded_once
         .unwrap();
     assert!(again.recorded.unwrap().duplicate);
     assert_eq!(server.stop_and_verify().await.entries.len(), 1);
+}
+
+/// What a web page makes a browser send to another site without asking that site first.
+fn post_as_a_page(address: SocketAddr, message: &[u8], content_type: &str) -> String {
+    let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+    let body = [&[0], &length[..], message].concat();
+    let head = format!(
+        "POST /exhibit.v1.Ledger/Append HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{content_type}content-length: {}\r\n\r\n",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(&body).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    answer.lines().next().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_web_page_of_another_site_posts_no_event() {
+    let server = TestServer::start().await;
+    let address = server.address;
+    let message = request(event("ci:a", "1"));
+    let answers = tokio::task::spawn_blocking(move || {
+        let kinds = ["", "content-type: text/plain\r\n"];
+        kinds.map(|kind| post_as_a_page(address, &message, kind))
+    })
+    .await
+    .unwrap();
+    for answer in answers {
+        assert!(answer.starts_with("HTTP/1.1 415 "), "{answer}");
+    }
+    assert_eq!(server.stop_and_verify().await.entries.len(), 0);
 }
