@@ -44,8 +44,26 @@ pub(super) fn verify_against(
     Ok(report)
 }
 
-fn compared(bytes: &[u8], files: &dyn PackFiles, trust: &Trust, options: &VerifyOptions) -> Report {
-    verify_receipt_against(bytes, trust.key(), files, options.remembered.as_ref())
+/// What proofs alone can't answer is refused rather than left out.
+fn compared(
+    bytes: &[u8],
+    files: &dyn PackFiles,
+    trust: &Trust,
+    options: &VerifyOptions,
+) -> Result<Report, CliError> {
+    if !options.trusted.is_empty() || !options.receipts.is_empty() || options.expected.is_some() {
+        return Err(CliError::usage(
+            "a receipt against a pack or server is about one entry: --checkpoint, --receipt, --expect-full and --range are not",
+            "leave them out, or give them when verifying the pack or server itself",
+        ));
+    }
+    let remembered = options.remembered.as_ref();
+    Ok(verify_receipt_against(
+        bytes,
+        trust.key(),
+        files,
+        remembered,
+    ))
 }
 
 fn in_pack(
@@ -59,7 +77,7 @@ fn in_pack(
         CliError::failed(format!("{} is not an audit pack", later.display()))
             .with_help("name the .zip file, or the directory it was unpacked to")
     })?;
-    Ok(compared(bytes, files.as_ref(), trust, options))
+    compared(bytes, files.as_ref(), trust, options)
 }
 
 /// The journal has no tiles, so it is gone through; it is at hand.
@@ -89,7 +107,7 @@ fn over_http(
     options: &VerifyOptions,
 ) -> Result<Report, CliError> {
     let files = super::target::open_log(named)?;
-    let report = compared(bytes, &files, trust, options);
+    let report = compared(bytes, &files, trust, options)?;
     super::target::complete(&files)?;
     Ok(report)
 }

@@ -187,6 +187,17 @@ fn a_kept_receipt_is_checked_against_any_later_state() {
         .is(1, &["receipt_invalid"]);
     all.run(&["verify", "pack", &whole, "--vkey", &all.vkey])
         .is(2, &["help:"]);
+    let expected = [
+        "verify",
+        &receipt,
+        "--against",
+        &whole,
+        "--vkey",
+        &all.vkey,
+        "--expect-full",
+    ];
+    all.run(&expected)
+        .is(2, &["about one entry", "--expect-full"]);
     all.run(&["verify", &ledger, "--against", &whole, "--vkey", &all.vkey])
         .is(2, &["only a receipt"]);
     server.stop();
