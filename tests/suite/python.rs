@@ -20,6 +20,7 @@ use crate::tamper::{
 
 mod agreement;
 mod algorithms;
+mod hostile;
 
 const VERIFY_PY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/pack/carried/verify.py");
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python");

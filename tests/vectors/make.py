@@ -222,18 +222,24 @@ def manifest_bytes(said):
     return said if isinstance(said, bytes) else json.dumps(said, indent=2, ensure_ascii=False).encode() + b"\n"
 
 
-def zip_of(files, members=None):
-    """The zip of these files, manifest last; `members` may change the list of (member, packed) on the way."""
+def deflated(path, content):
+    """Method and packed bytes."""
+    deflater = zlib.compressobj(9, zlib.DEFLATED, -15)
+    packed = deflater.compress(content) + deflater.flush()
+    return (8, packed) if len(packed) < len(content) else (0, content)
+
+
+def zip_of(files, members=None, deflate=deflated):
+    """The zip of these files, manifest last; `members` may change the list of members, and `deflate` how they are
+    packed, and of what content the headers speak."""
     out, listed = b"", []
     for path, content in files.items():
         if path == v.MANIFEST:
             if isinstance(content, dict):
                 content["container"] = v.own_blake3([out])[0].hex()
             content = manifest_bytes(content)
-        deflater = zlib.compressobj(9, zlib.DEFLATED, -15)
-        packed = deflater.compress(content) + deflater.flush()
-        method = 8 if len(packed) < len(content) else 0
-        packed = packed if method else content
+        method, packed, *said = deflate(path, content)
+        content = said[0] if said else content
         member = v.Member(path.encode(), method, zlib.crc32(content), len(packed), len(content), len(out))
         listed.append(member)
         out += member.local + packed

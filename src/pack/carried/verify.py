@@ -1077,8 +1077,13 @@ class Zip:
         return self.members.keys()
 
     def read(self, path, limit):
-        if path in self.members and self.members[path].length > limit:
-            raise FileProblem("it has %d bytes, over the limit of %d" % (self.members[path].length, limit))
+        # Deflate makes nothing longer by more than this, so what is longer was not made by it.
+        packed_limit = limit + limit // 100 + 1024
+        if path in self.members:
+            member = self.members[path]
+            for length, most in ((member.length, limit), (member.packed, packed_limit)):
+                if length > most:
+                    raise FileProblem("it has %d bytes, over the limit of %d" % (length, most))
         return b"".join(self.stream(path))
 
     def stream(self, path):
@@ -1086,7 +1091,7 @@ class Zip:
         if path not in self.members:
             raise FileProblem("it is not there")
         member = self.members[path]
-        return self.inflated(member) if member.method else self.checked(member, self.packed(member))
+        return self.checked(member, self.inflated(member) if member.method else self.packed(member))
 
     def packed(self, member):
         at, left = member.content_offset, member.packed
@@ -1098,21 +1103,20 @@ class Zip:
             yield piece
 
     def inflated(self, member):
-        def inflate():
-            inflater = zlib.decompressobj(-15)
-            try:
-                for piece in self.packed(member):
-                    while piece and not inflater.eof:
-                        yield inflater.decompress(piece, STEP)
-                        piece = inflater.unconsumed_tail
-                    if piece or inflater.unused_data:
-                        break
-                yield inflater.flush()
-            except zlib.error:
-                raise FileProblem("it does not inflate", damaged=True)
-            if not inflater.eof or inflater.unused_data:
-                raise FileProblem("it does not inflate", damaged=True)
-        return self.checked(member, inflate())
+        """Inflates piece by piece. A piece may be empty; the end is where every packed byte has been taken."""
+        inflater = zlib.decompressobj(-15)
+        try:
+            for piece in self.packed(member):
+                while piece:
+                    if inflater.eof:
+                        raise FileProblem("bytes follow behind what inflates", damaged=True)
+                    yield inflater.decompress(piece, STEP)
+                    piece = inflater.unconsumed_tail or inflater.unused_data
+            yield inflater.flush()
+        except zlib.error:
+            raise FileProblem("it does not inflate", damaged=True)
+        if not inflater.eof:
+            raise FileProblem("it does not inflate", damaged=True)
 
     @staticmethod
     def checked(member, pieces):
@@ -1252,8 +1256,8 @@ class Listing:
     def next(self, length):
         """The next bytes of the file, fewer only at its end."""
         while len(self.buffer) < length:
-            piece = next(self.pieces, b"")
-            if not piece:
+            piece = next(self.pieces, None)
+            if piece is None:  # an empty piece is not the end: it may come of an empty block
                 break
             self.buffer += piece
         there, self.buffer = self.buffer[:length], self.buffer[length:]
