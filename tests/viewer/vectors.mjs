@@ -71,4 +71,6 @@ assert.equal(hex(new Frontier().root()), vectors.roots['0']);
 assert.throws(() => parseKey(vectors.log_vkey.replace('+5', '+6')));
 assert.throws(() => parseKey(vectors.log_vkey.slice(0, -1)));
 assert.equal(toBase64(fromHex('00ff')), 'AP8=');
+await import('./vectors/signatures.mjs');
+await import('./vectors/packs.mjs');
 console.log(`${vectors.entries.length} entries, ${Object.keys(vectors.checkpoints).length} checkpoints, ${flipped} flipped bits`);

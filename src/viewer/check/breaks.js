@@ -4,6 +4,8 @@
 // is. What is covered is shown beside the findings, not hidden.
 
 import { rfc3339, text } from './bytes.js';
+import { parse, plain, write } from './json.js';
+import { lengthOf, sum } from './sequences.js';
 
 export const LOST_PAYLOAD = 'a payload that was lost';
 const KINDS = ['payload_missing', 'payload_altered', 'clock_backwards', 'duplicate_event', 'sequence_gap'];
@@ -20,7 +22,7 @@ function isKnown(value) {
   const { kind, index, expected, found } = value;
   if (!KINDS.includes(kind) || typeof expected !== 'string' || typeof found !== 'string') return false;
   if (kind === 'sequence_gap') return index === null;
-  if (!Number.isSafeInteger(index) || index < 0) return false;
+  if (!['number', 'bigint'].includes(typeof index)) return false;
   if (kind === 'payload_missing') return isHash(expected) && found === LOST_PAYLOAD;
   return kind !== 'payload_altered' || (isHash(expected) && isHash(found));
 }
@@ -30,8 +32,9 @@ export function readConfirmation(entry, parts) {
   if (!isConfirmation(entry) || parts[0].withheld) return null;
   try {
     const written = text(parts[0].content);
-    const body = JSON.parse(written);
-    if (!hasKeys(body, 'findings,what,why') || JSON.stringify(body) !== written) return null;
+    const read = parse(written);
+    const body = plain(read);
+    if (!hasKeys(body, 'findings,what,why') || write(read) !== written) return null;
     const { findings, what, why } = body;
     if (!Array.isArray(findings) || findings.length < 1 || findings.length > 1000 || !findings.every(isKnown)) return null;
     if (![what, why].every((value) => typeof value === 'string' && value !== '')) return null;
@@ -55,7 +58,7 @@ function byOf(parts) {
   return null;
 }
 
-const keyOf = ({ kind, index, expected, found }) => JSON.stringify([kind, index, expected, found]);
+const keyOf = ({ kind, index, expected, found }) => write([kind, index, expected, found]);
 
 /** The confirmations of a pack, in order, and what of the findings they cover. */
 export class Breaks {
@@ -88,7 +91,7 @@ export class Breaks {
         const key = keyOf({ kind: 'sequence_gap', index: null, expected: `numbers ${first} to ${last} of ${source}`, found: 'none of them' });
         if (!this.#known.has(key) || this.#covered.has(key)) continue;
         this.#covered.add(key);
-        this.missing += last - first + 1;
+        this.missing = sum([this.missing, lengthOf([first, last])]);
       }
     }
   }

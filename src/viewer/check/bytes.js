@@ -71,6 +71,18 @@ export function decimal(digits) {
   return Number.isSafeInteger(number) ? number : null;
 }
 
+/** A whole number as a number where that is exact, and as a BigInt beyond: either compares with the other, `===` included. */
+export const exact = (big) => (big <= Number.MAX_SAFE_INTEGER ? Number(big) : big);
+
+/** The next whole number; there is none behind the last of 64 bits. */
+export const after = (number) => (number < Number.MAX_SAFE_INTEGER ? number + 1 : exact(BigInt(number) + (number === 2n ** 64n - 1n ? 0n : 1n)));
+
+/** As `decimal`, up to 2^64, and `exact`. */
+export function integer(digits) {
+  const big = /^(0|[1-9][0-9]{0,19})$/.test(digits) ? BigInt(digits) : 2n ** 64n;
+  return big < 2n ** 64n ? exact(big) : null;
+}
+
 const CRC = Uint32Array.from({ length: 256 }, (_, byte) => {
   let crc = byte;
   for (let bit = 0; bit < 8; bit += 1) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;

@@ -1,6 +1,6 @@
 // Entries and payloads: reading them strictly, as src/manual/formats.md has them.
 
-import { Malformed, hex, text } from './bytes.js';
+import { Malformed, exact, hex, text } from './bytes.js';
 import { counted, partHash, payloadHash } from './hashes.js';
 
 class Reader {
@@ -40,7 +40,7 @@ export function decodeEntry(bytes) {
   const version = reader.take(1)[0];
   if (version !== 1) throw new Malformed(`the entry has version ${version}, and this page reads version 1`);
   const entry = {
-    index: Number(reader.u64()),
+    index: exact(reader.u64()),
     recorded: reader.u64(),
     occurred: reader.u64(),
     sequence: reader.u64(),

@@ -47,6 +47,7 @@ export class Findings {
   }
   /** In the order of their entries, those that name none first. */
   sort() {
-    this.listed.sort((a, b) => (a.index ?? -1) - (b.index ?? -1));
+    const place = ({ index }) => index ?? -1;
+    this.listed.sort((a, b) => (place(a) < place(b) ? -1 : Number(place(a) > place(b))));
   }
 }

@@ -1,20 +1,19 @@
 // Signed notes, keys and checkpoints of C2SP.
 
-import { hashes, verify as ed25519Verify, Point } from '@noble/ed25519';
-import { sha512 } from '@noble/hashes/sha2.js';
-import { Malformed, decimal, fromBase64, hex, same, text, utf8 } from './bytes.js';
+import { Malformed, fromBase64, hex, integer, same, text, utf8 } from './bytes.js';
+import { isPublicKey, verifies } from './ed25519.js';
 import { sha256 } from './hashes.js';
 
-hashes.sha512 = sha512;
-
 const keyName = (name) => {
-  if (name === '' || /[\s+]/u.test(name) || utf8(name).length > 255) throw new Malformed('not a key name: 1 to 255 bytes, no white space, no +');
+  if (name === '' || /[\p{White_Space}\p{Cc}+]/u.test(name) || utf8(name).length > 255) {
+    throw new Malformed('not a key name: 1 to 255 bytes, no white space, no +');
+  }
   return name;
 };
 
 /** Reads `<name>+<id>+<base64>`; throws `Malformed` with what is wrong with it. */
 export function parseKey(vkey) {
-  const [, name, id, base64] = /^([^+]*)\+([0-9a-f]{8})\+(.*)$/su.exec(vkey.trim()) ?? [];
+  const [, name, id, base64] = /^([^+]*)\+([0-9a-f]{8})\+(.*)$/su.exec(vkey) ?? [];
   if (name === undefined) throw new Malformed('a key has the form name+8 hexadecimal digits+base64');
   keyName(name);
   let typed;
@@ -24,13 +23,14 @@ export function parseKey(vkey) {
     throw new Malformed('what follows the id is not base64');
   }
   if (typed[0] !== 1 || typed.length !== 33) throw new Malformed("a ledger's key is an Ed25519 key: the byte 1, then 32 bytes");
+  if (!isPublicKey(typed.subarray(1))) throw new Malformed('these 32 bytes are not an Ed25519 public key');
   const expected = sha256(new Uint8Array([...utf8(`${name}\n`), ...typed])).subarray(0, 4);
   if (hex(expected) !== id) throw new Malformed('its id does not fit the rest: it was mistyped, or cut');
   return { name, id, publicKey: typed.subarray(1), vkey: `${name}+${id}+${base64}` };
 }
 
 /** Reads a signed note; throws `Malformed`. */
-function parseNote(bytes) {
+export function parseNote(bytes) {
   if (bytes.length > 1_000_000) throw new Malformed(`the note has ${bytes.length} bytes, over the limit of 1000000`);
   const note = text(bytes, 'the note');
   if (/[\u0000-\u0009\u000b-\u001f]/.test(note)) throw new Malformed('the note has control characters');
@@ -56,14 +56,15 @@ export function parseCheckpoint(bytes) {
   const note = parseNote(bytes);
   const lines = note.text.slice(0, -1).split('\n');
   if (lines.length < 3) throw new Malformed('not a checkpoint: it has no origin, size and root');
-  const [origin, size, root] = lines;
+  const [origin, size, root, ...extensions] = lines;
+  if (extensions.includes('')) throw new Malformed('not a checkpoint: an extension line is empty');
   keyName(origin);
-  const count = decimal(size);
+  const count = integer(size);
   if (count === null) throw new Malformed('not a checkpoint: the size is not a decimal number in its one form');
   const hash = fromBase64(root);
   if (hash.length !== 32) throw new Malformed('not a checkpoint: the root does not have 32 bytes');
   if (count === 0 && !same(hash, sha256(new Uint8Array()))) throw new Malformed('not a checkpoint: the root of an empty ledger is not the hash of nothing');
-  return { origin, size: count, root: hash, note, extended: lines.length > 3 };
+  return { origin, size: count, root: hash, note, extended: extensions.length > 0 };
 }
 
 /** Checks who signed a checkpoint: `null`, or the kind of finding and what was found. */
@@ -71,16 +72,6 @@ export function checkSignature({ origin, note }, key) {
   if (origin !== key.name) return ['other_ledger', `this is a checkpoint of ${origin}, not of ${key.name}`];
   const lines = note.signatures.filter((line) => line.name === key.name && line.id === key.id);
   if (lines.length === 0) return ['checkpoint_untrusted', `the note is not signed by ${key.vkey}`];
-  const good = lines.every((line) => line.signature.length === 64 && verifies(line.signature, utf8(note.text), key.publicKey));
+  const good = lines.every((line) => verifies(line.signature, utf8(note.text), key.publicKey));
   return good ? null : ['checkpoint_untrusted', `the signature by ${key.name} does not verify`];
-}
-
-/** Ed25519, strictly: canonical points, none of small order, S below the group order. */
-function verifies(signature, message, publicKey) {
-  try {
-    const r = Point.fromBytes(signature.subarray(0, 32));
-    return !r.isSmallOrder() && ed25519Verify(signature, message, publicKey, { zip215: false });
-  } catch {
-    return false;
-  }
 }

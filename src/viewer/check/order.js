@@ -3,7 +3,7 @@
 // Where index and chain agree, an entry stands in its place. Where they don't, the entries after it decide what
 // happened: a gap is missing entries, unless they turn up later. This is the rule of src/ledger/verify/order.rs.
 
-import { hashAt, hex, rfc3339, same, utf8 } from './bytes.js';
+import { after, hashAt, hex, rfc3339, same, utf8 } from './bytes.js';
 import { finding } from './findings.js';
 import { genesisHash } from './hashes.js';
 
@@ -27,7 +27,7 @@ export class OrderCheck {
       else {
         this.#end = null;
         this.#misnumbered = null;
-        this.next += 1;
+        this.next = after(this.next);
       }
     });
   }
@@ -75,7 +75,7 @@ export class OrderCheck {
       this.#findings.add(finding('clock_backwards', index, `${rfc3339(before)} or later`, rfc3339(line.recorded)));
     }
     this.#end = { index, recorded: line.recorded, chain, rival: null };
-    this.next = index + 1;
+    this.next = after(index);
   }
 
   /** An entry whose index has been taken, and which no gap waits for. */
@@ -92,7 +92,7 @@ export class OrderCheck {
   #settleNumber(line) {
     const wrong = this.#misnumbered;
     this.#misnumbered = null;
-    if (!wrong || line.index === this.next || line.index !== wrong.said + 1) return;
+    if (!wrong || line.index === this.next || line.index !== after(wrong.said)) return;
     wrong.one.kind = wrong.said >= this.next ? 'missing_entries' : 'entry_inserted';
     this.next = line.index;
   }
@@ -111,7 +111,7 @@ class Gaps {
     const at = this.#open.findIndex((gap) => gap.from <= index && index < gap.until);
     if (at < 0) return false;
     const [{ from, until, one }] = this.#open.splice(at, 1);
-    const left = [[from, index], [index + 1, until]].filter(([a, b]) => a < b);
+    const left = [[from, index], [after(index), until]].filter(([a, b]) => a < b);
     this.#open.push(...left.map(([a, b]) => ({ from: a, until: b, one })));
     if (!this.#turnedUp.has(one)) this.#turnedUp.set(one, index);
     if (!this.#open.some((gap) => gap.one === one)) one.kind = 'entries_reordered';
@@ -122,7 +122,7 @@ class Gaps {
     for (const [one, first] of this.#turnedUp) {
       const missing = this.#open.filter((gap) => gap.one === one).map((gap) => gap.from);
       if (missing.length === 0) continue;
-      one.index = Math.min(...missing);
+      one.index = missing.reduce((least, index) => (index < least ? index : least));
       one.expected = `entry ${one.index}`;
       findings.add(finding('entries_reordered', first, `entry ${first} before the entries that follow it`, 'it stands behind them'));
     }

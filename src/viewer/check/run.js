@@ -5,7 +5,7 @@ import { Breaks } from './breaks.js';
 import { finding } from './findings.js';
 import { OrderCheck } from './order.js';
 import { Sequences } from './sequences.js';
-import { Frontier, SignedTree, WIDTH, otherTiles, spanOf, tilePath } from './tree.js';
+import { Frontier, SignedTree, WIDTH, otherTiles, spanOf, spansOver, tilePath } from './tree.js';
 
 /** The ordered half: each bundle against the one before, and the tree. */
 export class Run {
@@ -33,7 +33,7 @@ export class Run {
     this.#frontier = bundles.start === 0 ? new Frontier() : null;
     this.proving = checkpoint && checkpoint.size === size ? checkpoint : null;
     if (this.proving) this.#signed = new SignedTree(size, checkpoint.root, tileReader(gathered));
-    if (this.proving && bundles.start === 0 && bundles.end === Math.ceil(size / WIDTH)) this.#upper = [];
+    if (this.proving && bundles.start === 0 && bundles.end === spansOver(size)) this.#upper = [];
     if (checkpoint?.size === 0) this.#watch();
   }
 
@@ -179,13 +179,15 @@ export class Run {
     const end = this.order.next;
     if (range && range.start < start) this.#findings.add(finding('missing_entries', range.start, `entry ${range.start}`, `entry ${start}`));
     const whole = checkpoint && spanOf(spans.at(-1).number, checkpoint.size);
-    const due = Math.max(range ? Math.min(range.end, checkpoint?.size ?? Infinity) : 0, whole ? whole.first + whole.width : 0);
+    // A manifest that says more than the checkpoint covers is wrong itself.
+    const said = range && (checkpoint?.size < range.end ? checkpoint.size : range.end);
+    const due = Math.max(said ?? 0, whole ? whole.first + whole.width : 0);
     if (due > end) this.#findings.add(finding('missing_entries', end, `entries up to ${due}`, `the end at ${end}`));
     if (checkpoint && checkpoint.size < end) {
       this.#findings.add(finding('checkpoint_behind', checkpoint.size, `a checkpoint of at least ${end} entries`, `one of ${checkpoint.size}`));
     }
-    const said = this.order.misplaced || this.#findings.has('missing_entries', 'entry_malformed');
-    if (this.#uneven !== null && !said) {
+    const explained = this.order.misplaced || this.#findings.has('missing_entries', 'entry_malformed');
+    if (this.#uneven !== null && !explained) {
       this.#findings.add(finding('entries_reordered', this.#uneven, 'each entry in its bundle', 'another number of entries in this bundle'));
     }
   }

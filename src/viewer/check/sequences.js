@@ -1,9 +1,22 @@
-// What the producers' own counts say about events that never arrived: the rule of src/pack/sequence.rs.
+// What the producers' own counts say about events that never arrived: the rule of src/pack/sequence.rs. The counts are of 64 bits,
+// so they are BigInts while they are followed, and `exact` in the statement.
+
+import { exact } from './bytes.js';
+import { compareUtf8 } from './manifest.js';
 
 const SOURCES_MAX = 100_000;
 const LISTED_MAX = 1_000;
 const GAPS_MAX = 100_000;
 const GAPS_LISTED_MAX = 20;
+const U64_MAX = 2n ** 64n - 1n;
+
+/** A sum that stays at the most that 64 bits hold, as the first verifier's does. */
+export function sum(numbers) {
+  const all = numbers.reduce((before, one) => before + BigInt(one), 0n);
+  return exact(all < U64_MAX ? all : U64_MAX);
+}
+
+export const lengthOf = ([from, to]) => BigInt(to) - BigInt(from) + 1n;
 
 export class Sequences {
   #sources = new Map();
@@ -12,9 +25,8 @@ export class Sequences {
   #truncated = false;
 
   /** Takes the next event in the ledger's order; 0 is an event that is not counted. */
-  take(source, counted) {
-    const number = Number(counted);
-    if (number === 0) {
+  take(source, number) {
+    if (number === 0n) {
       this.#uncounted += 1;
       return;
     }
@@ -24,7 +36,7 @@ export class Sequences {
       if (!take(known, number, this.#gaps < GAPS_MAX)) this.#truncated = true;
       this.#gaps += known.gaps.length - before;
     } else if (this.#sources.size < SOURCES_MAX) {
-      this.#sources.set(source, { events: 1, first: number, last: number, gaps: [], forgotten: 0, repeated: 0, late: 0 });
+      this.#sources.set(source, { events: 1, first: number, last: number, gaps: [], forgotten: 0n, repeated: 0, late: 0 });
     } else {
       this.#truncated = true;
     }
@@ -33,7 +45,7 @@ export class Sequences {
   /** The statement, with the members that the manifest has, in its order. */
   statement(fromStart) {
     const listed = [...this.#sources].map(([source, known]) => state(source, known, fromStart));
-    const total = (member) => listed.reduce((sum, source) => sum + source[member], 0);
+    const total = (member) => sum(listed.map((source) => source[member]));
     const statement = {
       counting: listed.length,
       events: total('events'),
@@ -49,60 +61,63 @@ export class Sequences {
   }
 }
 
-/** The order of UTF-8 bytes, which is that of code points. */
-function compareUtf8(a, b) {
-  const [x, y] = [Array.from(a, (c) => c.codePointAt(0)), Array.from(b, (c) => c.codePointAt(0))];
-  for (let at = 0; at < Math.min(x.length, y.length); at += 1) if (x[at] !== y[at]) return x[at] - y[at];
-  return x.length - y.length;
-}
-
 function take(known, number, room) {
   known.events += 1;
   if (number > known.last) {
-    const gap = [known.last + 1, number - 1];
+    const gap = [known.last + 1n, number - 1n];
     known.last = number;
     return open(known, gap, room);
   }
   if (number < known.first) {
-    const gap = [number + 1, known.first - 1];
+    const gap = [number + 1n, known.first - 1n];
     known.first = number;
     known.late += 1;
     return open(known, gap, room);
   }
-  const at = known.gaps.findIndex(([from, to]) => from <= number && number <= to);
-  if (at < 0) {
+  const at = behind(known.gaps, number) - 1;
+  if (at < 0 || number > known.gaps[at][1]) {
     known.repeated += 1;
     return true;
   }
   known.late += 1;
   const [[from, to]] = known.gaps.splice(at, 1);
-  open(known, [from, number - 1], true);
-  open(known, [number + 1, to], true);
+  open(known, [from, number - 1n], true);
+  open(known, [number + 1n, to], true);
   return true;
 }
 
-function open(known, [from, to], room) {
-  if (from > to) return true;
+function open(known, gap, room) {
+  if (gap[0] > gap[1]) return true;
   if (!room) {
-    known.forgotten += to - from + 1;
+    known.forgotten += lengthOf(gap);
     return false;
   }
-  const at = known.gaps.findIndex((gap) => gap[0] > from);
-  known.gaps.splice(at < 0 ? known.gaps.length : at, 0, [from, to]);
+  known.gaps.splice(behind(known.gaps, gap[0]), 0, gap);
   return true;
+}
+
+/** The place of the first gap that begins behind a number. */
+function behind(gaps, number) {
+  let [from, until] = [0, gaps.length];
+  while (from < until) {
+    const middle = (from + until) >> 1;
+    if (gaps[middle][0] > number) until = middle;
+    else from = middle + 1;
+  }
+  return from;
 }
 
 function state(source, known, fromStart) {
-  const start = fromStart && known.first > 1 ? [[1, known.first - 1]] : [];
+  const start = fromStart && known.first > 1n ? [[1n, known.first - 1n]] : [];
   const gaps = [...start, ...known.gaps];
   return {
     source,
     events: known.events,
-    first: known.first,
-    last: known.last,
-    missing: gaps.reduce((sum, [from, to]) => sum + to - from + 1, known.forgotten),
+    first: exact(known.first),
+    last: exact(known.last),
+    missing: sum([known.forgotten, ...gaps.map(lengthOf)]),
     repeated: known.repeated,
     late: known.late,
-    gaps: gaps.slice(0, GAPS_LISTED_MAX),
+    gaps: gaps.slice(0, GAPS_LISTED_MAX).map((gap) => gap.map(exact)),
   };
 }

@@ -1,15 +1,21 @@
-// The Merkle tree of RFC 6962, its tiles, and proofs made from tiles. Sizes and indexes are exact up to 2^53.
+// The Merkle tree of RFC 6962, its tiles, and proofs made from tiles. A size that somebody claims may be any of 64 bits, and is a
+// BigInt beyond 2^53, see `exact`; the numbers of tiles, bundles and entries that are really here are numbers.
 
-import { decimal, hashAt, same } from './bytes.js';
+import { decimal, exact, hashAt, integer, same } from './bytes.js';
 import { nodeHash, sha256 } from './hashes.js';
 
 export const WIDTH = 256;
 
 /** The tile or bundle of this number where its level has `total` slots; `null` beyond them. */
 export function spanOf(number, total) {
-  const width = Math.min(total - number * WIDTH, WIDTH);
-  return width > 0 ? { number, width, first: number * WIDTH, full: width === WIDTH } : null;
+  const first = BigInt(number) * 256n;
+  const left = BigInt(total) - first;
+  const width = left < WIDTH ? Number(left) : WIDTH;
+  return width > 0 ? { number, width, first: exact(first), full: width === WIDTH } : null;
 }
+
+/** How many tiles or bundles hold `total` slots. */
+export const spansOver = (total) => exact((BigInt(total) + 255n) / 256n);
 
 export function spanPath({ number, width }) {
   const digits = String(number);
@@ -20,10 +26,10 @@ export function spanPath({ number, width }) {
 
 export function parseSpan(path) {
   const [name, partial] = path.split('.p/');
-  const number = decimal(name.replace(/[x/]/g, '').replace(/^0+(?=.)/, ''));
+  const number = integer(name.replace(/[x/]/g, '').replace(/^0+(?=.)/, ''));
   const width = partial === undefined ? WIDTH : decimal(partial);
   if (number === null || width === null || width < 1 || width > WIDTH) return null;
-  const span = { number, width, first: number * WIDTH, full: width === WIDTH };
+  const span = { number, width, first: exact(BigInt(number) * 256n), full: width === WIDTH };
   return spanPath(span) === path ? span : null;
 }
 
@@ -36,7 +42,7 @@ export function parseTile(path) {
 }
 
 /** How many slots a level of tiles has. */
-export const slots = (level, size) => Math.floor(size / WIDTH ** level);
+export const slots = (level, size) => exact(BigInt(size) >> BigInt(8 * level));
 
 /** The root over a power of two of hashes that stand one after the other. */
 export function perfectRoot(hashes) {
@@ -72,11 +78,10 @@ export class Frontier {
 /** The perfect subtrees that a tree of this size is made of, largest first: height and number. */
 export function subtrees(size) {
   const found = [];
-  for (let height = 52, before = 0; height >= 0; height -= 1) {
-    if (Math.floor(size / 2 ** height) % 2 === 1) {
-      found.push({ height, number: before / 2 ** height });
-      before += 2 ** height;
-    }
+  for (let height = 63, left = BigInt(size); height >= 0; height -= 1) {
+    const place = BigInt(height);
+    if ((left >> place) % 2n === 0n) continue;
+    found.push({ height, number: exact((left >> place) - 1n) });
   }
   return found;
 }
@@ -85,10 +90,10 @@ export function subtrees(size) {
 export function nodeFrom(tiles, size, { height, number }) {
   const level = Math.floor(height / 8);
   const inTile = 2 ** (height % 8);
-  const first = number * inTile;
-  const span = spanOf(Math.floor(first / WIDTH), slots(level, size));
+  const first = BigInt(number) * BigInt(inTile);
+  const span = spanOf(exact(first / 256n), slots(level, size));
   const hashes = span && tiles(level, span);
-  const from = (first % WIDTH) * 32;
+  const from = Number(first % 256n) * 32;
   if (!hashes || hashes.length < from + inTile * 32) return null;
   return perfectRoot(hashes.subarray(from, from + inTile * 32));
 }
@@ -98,6 +103,7 @@ export function nodeFrom(tiles, size, { height, number }) {
  * side it stands, and what the two give together. `null` where a tile is missing.
  */
 export function prove(tiles, size, index, leaf) {
+  if (!Number.isSafeInteger(size)) return null;
   const steps = [];
   let hash = leaf;
   for (const { side, subtree } of siblings(index, size)) {
@@ -157,7 +163,7 @@ export class SignedTree {
 
   /** One slot of a level, as the signed root vouches for it; otherwise 'no' or 'unreadable'. */
   slot(level, number) {
-    const span = spanOf(Math.floor(number / WIDTH), slots(level, this.#size));
+    const span = spanOf(exact(BigInt(number) / 256n), slots(level, this.#size));
     if (!span) return 'no';
     const path = tilePath(level, span);
     if (!this.#known.has(path)) {
@@ -165,7 +171,7 @@ export class SignedTree {
       this.#known.set(path, hashes ? { hashes, vouched: this.vouches(level, span, hashes) } : { vouched: 'unreadable' });
     }
     const { hashes, vouched } = this.#known.get(path);
-    return vouched === 'yes' ? hashAt(hashes, number % WIDTH) : vouched;
+    return vouched === 'yes' ? hashAt(hashes, Number(BigInt(number) % 256n)) : vouched;
   }
 }
 
@@ -177,7 +183,7 @@ function over(level, { start, end }) {
 /** The tiles that a pack holds beside those of its own bundles. */
 export function otherTiles(bundles, size) {
   const found = [];
-  for (let level = 0; level < 7; level += 1) {
+  for (let level = 0; level < 8; level += 1) {
     const total = slots(level, size);
     if (total === 0) break;
     const range = over(level, bundles);
@@ -186,7 +192,7 @@ export function otherTiles(bundles, size) {
       const span = spanOf(number, total);
       if (span) found.push({ level, span });
     }
-    const edge = spanOf(Math.ceil(total / WIDTH) - 1, total);
+    const edge = spanOf(exact(BigInt(spansOver(total)) - 1n), total);
     const here = edge.number >= first && edge.number <= last;
     const ofBundle = level === 0 && edge.number >= bundles.start && edge.number < bundles.end;
     if (!edge.full && !here && !ofBundle) found.push({ level, span: edge });

@@ -3,10 +3,11 @@
 // `gather` reads and hashes, which takes time and is done once. `judge` puts the results in order and reaches a
 // verdict; it is quick, and is done again whenever another key is given.
 
-import { LIMITS, Malformed, hex, load, rfc3339, text } from './bytes.js';
+import { LIMITS, Malformed, hex, load, text } from './bytes.js';
 import { read } from './chunk.js';
 import { Findings, finding } from './findings.js';
 import { fileHash } from './hashes.js';
+import { compareManifest, parseManifest } from './manifest.js';
 import { checkSignature, parseCheckpoint, parseKey } from './note.js';
 import { Run } from './run.js';
 import { WIDTH, holdsTile, otherTiles, parseSpan, parseTile, spanOf, spanPath, tilePath } from './tree.js';
@@ -56,7 +57,7 @@ export const filesOf = (pack, span, tileSpan) => ({
 
 async function readKey(pack) {
   try {
-    return parseKey(text(await load(pack.files.get('log.vkey'), LIMITS.text)));
+    return parseKey(text(await load(pack.files.get('log.vkey'), LIMITS.text)).trim());
   } catch {
     return null;
   }
@@ -65,25 +66,13 @@ async function readKey(pack) {
 async function readManifest(pack, problems) {
   const bytes = await read(pack.files.get('manifest.json'), 'manifest.json', LIMITS.manifest, 'manifest_mismatch', null, problems);
   if (!bytes) return null;
-  let why = 'it is not written in its one form';
   try {
-    const written = text(bytes);
-    const manifest = JSON.parse(written);
-    if (manifest?.format !== 'exhibit-pack/1') why = `its format is not "exhibit-pack/1"`;
-    else if (`${JSON.stringify(manifest, null, 2)}\n` === written && wellFormed(manifest)) return manifest;
+    return parseManifest(bytes);
   } catch (error) {
-    why = error.message;
+    if (!(error instanceof Malformed)) throw error;
+    problems.push(finding('manifest_mismatch', null, 'a manifest', error.message, 'manifest.json'));
+    return null;
   }
-  problems.push(finding('manifest_mismatch', null, 'a manifest', why, 'manifest.json'));
-  return null;
-}
-
-function wellFormed(manifest) {
-  const number = Number.isSafeInteger;
-  const range = (value) => number(value?.start) && number(value?.end);
-  return number(manifest.tree_size) && range(manifest.range) && range(manifest.requested)
-    && typeof manifest.files === 'object' && manifest.files !== null
-    && Array.isArray(manifest.sources?.listed) && Array.isArray(manifest.withhold_parts);
 }
 
 /** The entry bundles in order; where there are two of one number, the one that a tree of this size has is meant. */
@@ -91,7 +80,7 @@ function layout(paths, size) {
   const spans = new Map();
   for (const path of paths) {
     const span = entrySpan(path);
-    if (!span) continue;
+    if (!span || !Number.isSafeInteger(span.first)) continue;
     const meant = size === null ? null : spanOf(span.number, size)?.width;
     const kept = spans.get(span.number) ?? span;
     const better = kept.width !== meant && (span.width === meant || span.width > kept.width);
@@ -104,7 +93,7 @@ function layout(paths, size) {
 function unexpected(pack, spans, bundles, size, manifest) {
   const widths = new Map(spans.map((span) => [span.number, span.width]));
   const belongs = (path) => {
-    if (NAMED.includes(path) || (manifest && Object.hasOwn(manifest.files, path))) return true;
+    if (NAMED.includes(path) || manifest?.files.has(path)) return true;
     const span = entrySpan(path) ?? (path.startsWith('payload/') ? parseSpan(path.slice(8)) : null);
     if (span) return widths.get(span.number) === span.width;
     const tile = parseTile(path);
@@ -133,7 +122,7 @@ async function readTiles(pack, bundles, size) {
 /** BLAKE3 of the small files that the manifest has digests of, as far as they are here. */
 async function digestFiles(pack, manifest) {
   const digests = new Map();
-  for (const path of Object.keys(manifest?.files ?? {})) {
+  for (const path of manifest?.files.keys() ?? []) {
     if (['events.jsonl', 'events.csv', 'index.html', 'manifest.json'].includes(path) || !pack.files.has(path)) continue;
     try {
       const bytes = await load(pack.files.get(path), 64 << 20);
@@ -164,7 +153,7 @@ export function judge(gathered, trusted) {
   const range = { start: bundles.start * WIDTH, end: run.order.next };
   const sources = run.sequences.statement(bundles.start === 0);
   run.breaks.cover(findings);
-  if (manifest) compareManifest(gathered, key, run, range, sources, findings);
+  if (manifest) findings.add(...compareManifest(gathered, key, run, range, sources, findings));
   findings.sort();
   run.breaks.coverGaps(sources.listed);
   const breaks = run.breaks.statement(range);
@@ -177,8 +166,8 @@ export function judge(gathered, trusted) {
 function verdict(report) {
   const { counts, sources, incomplete, breaks } = report;
   if (counts.entries === 0) incomplete.push('there is no entry, so nothing was verified');
-  const missing = sources.missing - breaks.missing_confirmed;
-  if (missing > 0) incomplete.push(`${missing} events that producers counted never arrived`);
+  const missing = BigInt(sources.missing) - BigInt(breaks.missing_confirmed);
+  if (missing > 0n) incomplete.push(`${missing} events that producers counted never arrived`);
   if (sources.repeated > 0) incomplete.push(`${sources.repeated} events carry a number that their source had used before`);
   if (report.findings.total > 0) return 'altered';
   if (incomplete.length > 0) return 'incomplete';
@@ -215,49 +204,6 @@ function findDuplicates(reports, findings) {
   }
 }
 
-/** What in the manifest is not so. */
-function compareManifest({ manifest, checkpoint, pack, digests, containerDigest }, key, run, range, sources, findings) {
-  const found = [];
-  const differ = (field, expected, said) => {
-    const [a, b] = [JSON.stringify(expected), JSON.stringify(said)];
-    if (a !== b) found.push(finding('manifest_mismatch', null, a, b, `manifest.json, ${field}`));
-  };
-  if (key) {
-    differ('origin', key.name, manifest.origin);
-    differ('key', key.vkey, manifest.key);
-  }
-  if (checkpoint) {
-    differ('tree_size', checkpoint.size, manifest.tree_size);
-    differ('root', hex(checkpoint.root), manifest.root);
-    differ('checkpoint', checkpoint.note.whole, manifest.checkpoint);
-  }
-  const { requested } = manifest;
-  const whole = { start: Math.floor(requested.start / WIDTH) * WIDTH, end: Math.min(Math.ceil(requested.end / WIDTH) * WIDTH, manifest.tree_size) };
-  differ('range', whole, manifest.range);
-  if (findings.total === 0) {
-    const { counts } = run;
-    differ('range', range, manifest.range);
-    differ('counts', { entries: counts.entries, payloads_whole: counts.whole, payloads_partial: counts.partial, parts_disclosed: counts.disclosed, parts_withheld: counts.withheld, tiles: run.tiles }, manifest.counts);
-    differ('recorded', run.recorded && { first: rfc3339(run.recorded[0]), last: rfc3339(run.recorded[1]) }, manifest.recorded);
-    differ('sources', sources, manifest.sources);
-  }
-  for (const path of ['checkpoint', 'log.vkey', 'events.jsonl', 'events.csv', 'README.txt']) {
-    if (!Object.hasOwn(manifest.files, path)) found.push(finding('manifest_mismatch', null, 'a digest in the manifest', 'none', path));
-  }
-  for (const [path, said] of Object.entries(manifest.files)) {
-    const there = digests.get(path);
-    if (there) {
-      if (said.bytes !== there.bytes || said.blake3 !== there.blake3) found.push(finding('manifest_mismatch', null, JSON.stringify(said), JSON.stringify(there), path));
-    } else if (!pack.embedded && !pack.files.has(path)) {
-      found.push(finding('manifest_mismatch', null, 'the file', 'it is not there', path));
-    }
-  }
-  if (containerDigest && containerDigest !== manifest.container) {
-    found.push(finding('container_damaged', null, `a zip with the digest ${manifest.container}`, containerDigest, 'the zip before its manifest'));
-  }
-  findings.add(...found);
-}
-
 const number = (value) => value.toLocaleString('en');
 
 /** Says what was looked at and what was not. */
@@ -280,7 +226,7 @@ function remarks({ manifest, pack, size, checkpoint, containerDigest }, report) 
     notChecked.push(`the entries of the ledger outside ${number(range.start)} to ${number(range.end)}: it has ${number(size)}, and they are not in this pack`);
   }
   if (manifest?.filter) notChecked.push('that the filter in the manifest is why payloads are withheld: nobody signs the manifest');
-  if (manifest && Object.hasOwn(manifest.files, 'keys/history')) {
+  if (manifest?.files.has('keys/history')) {
     notChecked.push('the history of the ledger\'s keys: this page takes the key of today alone; `exhibit verify` and verify.py also lead there from an older key, and hold the history against the entries');
   }
   notChecked.push('events.jsonl and events.csv, line by line: `exhibit verify` makes them again and compares');

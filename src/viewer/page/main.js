@@ -102,7 +102,7 @@ function takeKey(event) {
   $('key-problem').textContent = '';
   $('key').removeAttribute('aria-invalid');
   try {
-    trusted = $('key').value.trim() === '' ? null : parseKey($('key').value);
+    trusted = $('key').value.trim() === '' ? null : parseKey($('key').value.trim());
   } catch (error) {
     trusted = null;
     $('key-problem').textContent = `That is not a key: ${error.message}.`;

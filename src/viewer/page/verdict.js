@@ -121,7 +121,7 @@ export function showPopulation({ sources }) {
       ? h('p', {}, 'No source counts its events, so nothing can be said about events that never arrived.')
       : h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Counts of each source' }, h('table', {},
         h('thead', {}, h('tr', {}, head.map((name, at) => h('th', { scope: 'col', class: at === 0 || at === 7 ? null : 'num' }, name)))),
-        h('tbody', {}, listed.slice(0, 200).map((source) => h('tr', { class: source.missing + source.repeated > 0 ? 'bad' : null },
+        h('tbody', {}, listed.slice(0, 200).map((source) => h('tr', { class: source.missing > 0 || source.repeated > 0 ? 'bad' : null },
           h('th', { scope: 'row' }, source.source),
           ['events', 'first', 'last', 'missing', 'repeated', 'late'].map((name) => h('td', { class: 'num' }, number(source[name]))),
           h('td', {}, gaps(source) || 'none'))))),
