@@ -125,10 +125,6 @@ def proofs(table):
         leaf, root, proof = bytes.fromhex(row["leaf"]), bytes.fromhex(row["root"]), hexes(row["proof"])
         table.expect("inclusion %s" % row.get("reason"), "reason" not in row,
                      verify.inclusion_holds(row["index"], row["size"], leaf, proof, root))
-    for row in tables["consistency"]:
-        old, new, proof = bytes.fromhex(row["old_root"]), bytes.fromhex(row["new_root"]), hexes(row["proof"])
-        table.expect("consistency %s" % row.get("reason"), "reason" not in row,
-                     verify.consistency_holds(row["old"], row["new"], old, new, proof))
 
 
 def receipts(table):

@@ -1,4 +1,4 @@
-//! What the second verifier has written out: BLAKE3 and Ed25519.
+//! What the second verifier has written out, BLAKE3 and Ed25519, and how long it is.
 
 use super::*;
 
@@ -45,6 +45,22 @@ fn the_second_verifier_judges_the_tables_of_vectors_as_they_say() {
     let result = script(python, "vectors.py", &[&vectors]);
     assert_eq!(result["wrong"], json!([]));
     assert!(result["judged"].as_u64() > Some(600), "{result}");
+}
+
+/// Whoever is asked to trust it must be able to read it, and the core of it in half an hour.
+#[test]
+fn the_second_verifier_stays_short_enough_to_be_read() {
+    let Some(python) = python() else { return };
+    let measured = script(python, "readable.py", &[]);
+    let at_most = |name: &str, most: u64| {
+        let lines = measured[name].as_u64().unwrap();
+        assert!(lines <= most, "{name}: {lines}, over {most}");
+    };
+    at_most("core", 1_200);
+    at_most("whole", 2_700);
+    at_most("longest", 60);
+    at_most("widest", 120);
+    assert_eq!(measured["parts"], json!((1..=15).collect::<Vec<_>>()));
 }
 
 #[test]
