@@ -8,7 +8,7 @@
 //! | `log.vkey` | the public half of the key that the ledger has now; its name is the origin | yes |
 //! | `keys/` | further keys, and their history; only where there are any | yes |
 //! | `journal/` | the truth, see [`crate::store::journal`] | as far as it verifies |
-//! | `checkpoint` | the last checkpoint that was published | as far as it verifies |
+//! | `checkpoint` | the last checkpoint that was published, at first that of the empty ledger | as far as it verifies |
 //! | `witnessed` | the last checkpoint that the witnesses of a policy cosigned | as far as it verifies |
 //! | `timestamps/` | checkpoints with the time stamps of authorities, see [`crate::store::timestamps`] | as far as they verify |
 //! | `index/` | derived from the journal; may be deleted while nothing runs | no |
@@ -27,6 +27,7 @@ use crate::ledger::{
     keys::KeyHistory,
     note::{KeyName, NoteError, SigningKey, VerifierKey},
     signers::SignersError,
+    state::State,
 };
 
 use super::{
@@ -184,8 +185,9 @@ impl DataDirectory {
         let verifier = format!("{}\n", key.verifier());
         write_file(&path.join(VERIFIER_KEY), verifier.as_bytes(), 0o644)?;
         write_file(&path.join(CONFIG), config.as_bytes(), 0o644)?;
-        let origin = key.verifier().name();
-        Journal::create(Arc::new(FsDisk), path, origin, JournalOptions::default())?;
+        let empty = State::new(key.verifier().name().clone());
+        let empty = empty.checkpoint().sign(key);
+        Journal::create(Arc::new(FsDisk), path, &empty, JournalOptions::default())?;
         sync_directory(path)?;
         fs::rename(&unfinished, path.join(FORMAT)).during("finish", path)?;
         sync_directory(path)?;

@@ -15,7 +15,7 @@ use crate::{
         note::SigningKey,
         payload::{Part, decode_parts},
         position::{EntryIndex, TreeSize, UnixNanos, count, length},
-        state::Batch,
+        state::{Batch, State},
         tile::decode_entry_bundle,
     },
     store::{
@@ -156,10 +156,13 @@ fn rewrite(
     let scratch = directory.join("tampered");
     fs::create_dir_all(&scratch)?;
     let origin = JournalReader::open(directory)?.origin().clone();
+    let empty = State::new(origin.clone())
+        .checkpoint()
+        .sign(&forger(&origin));
     let mut journal = Journal::create(
         Arc::new(FsDisk),
         &scratch,
-        &origin,
+        &empty,
         JournalOptions::default(),
     )?;
     let mut first = EntryIndex::default();

@@ -8,12 +8,12 @@ use std::{io, path::Path};
 use super::{
     Expected, VerifyError, VerifyOptions,
     batch::{CheckedBatch, Scanned, blame, check_batch, together},
-    checkpoint::open_checkpoint,
     duplicates::Duplicates,
     kept::Kept,
     keys::Keys,
     outcome::{conclude, directory_remarks, empty_report, expect},
     pack::identity_key,
+    published::{self, ABSENT, Published},
     timestamps::Stamps,
 };
 use crate::{
@@ -21,8 +21,8 @@ use crate::{
         checkpoint::SignedCheckpoint,
         finding::{Finding, FindingKind},
         keys::Keyring,
-        note::{KeyType, NOTE_BYTES_MAX, VerifierKey},
-        position::{EntryIndex, TreeSize, count},
+        note::{KeyType, VerifierKey},
+        position::{EntryIndex, TreeSize},
         verify::{ChunkReport, Findings, LedgerCheck},
     },
     pack::{
@@ -50,7 +50,8 @@ pub(super) fn verify(
     let keys = Keys::of_directory(path, key)?;
     let ring = keys.ring.clone();
     let mut check = Check::start(keys, options)?;
-    check.read_published(path, &ring)?;
+    let (published, finding) = Published::read(path, &ring)?;
+    check.take_published(published, finding);
     check.stamps = Stamps::of_directory(path, &ring, options)?;
     let sizes = check.stamps.sizes().chain(check.keys.sizes());
     sizes.for_each(|size| check.kept.watch(size));
@@ -62,11 +63,9 @@ pub(super) fn verify(
         },
     })?;
     let identities = identity_key()?;
-    let total = check
-        .published
-        .as_ref()
-        .map_or(0, |signed| signed.checkpoint().size.value());
-    scanned = scanned.committed(TreeSize::new(total));
+    let committed = check.published.size();
+    let total = committed.value();
+    scanned = scanned.committed(committed);
     progress(0, total);
     pipeline::run(
         || Ok::<_, VerifyError>(together(&mut scanned)),
@@ -106,7 +105,7 @@ struct Check {
     incomplete: Vec<String>,
     not_checked: Vec<String>,
     expected: Option<Expected>,
-    published: Option<SignedCheckpoint>,
+    published: Published,
     last: Option<SignedCheckpoint>,
     /// The first batch whose entries do not have its root, and what was expected and found.
     unlike: Option<(EntryIndex, Finding)>,
@@ -141,7 +140,7 @@ impl Check {
             incomplete: Vec::new(),
             not_checked: Vec::new(),
             expected: options.expected,
-            published: None,
+            published: Published::Absent,
             last: None,
             unlike: None,
             damaged: false,
@@ -154,35 +153,13 @@ impl Check {
         })
     }
 
-    /// Reads the published checkpoint, which the journal must hold.
-    fn read_published(&mut self, path: &Path, ring: &Keyring) -> Result<(), VerifyError> {
-        let file = path.join("checkpoint");
-        let unreadable = |error| VerifyError::Unreadable {
-            path: file.clone(),
-            error,
-        };
-        let open = match std::fs::File::open(&file) {
-            Ok(open) => open,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.not_checked
-                    .push("the published checkpoint: there is none yet".to_owned());
-                return Ok(());
-            }
-            Err(error) => return Err(unreadable(error)),
-        };
-        let mut bytes = Vec::new();
-        let limit = count(NOTE_BYTES_MAX).saturating_add(1);
-        io::Read::read_to_end(&mut io::Read::take(open, limit), &mut bytes).map_err(unreadable)?;
-        let (signed, finding) = open_checkpoint(&bytes, ring);
-        self.more.checkpoints = self.more.checkpoints.saturating_add(1);
-        let sound = finding.is_none();
-        self.findings
-            .extend(finding.map(|finding| finding.in_place("checkpoint")));
-        self.published = signed.filter(|_| sound);
-        if let Some(signed) = &self.published {
-            self.kept.watch(signed.checkpoint().size);
+    fn take_published(&mut self, published: Published, finding: Option<Finding>) {
+        if !matches!(published, Published::Absent) {
+            self.more.checkpoints = self.more.checkpoints.saturating_add(1);
         }
-        Ok(())
+        self.findings.extend(finding);
+        self.kept.watch(published.size());
+        self.published = published;
     }
 
     fn take(
@@ -414,36 +391,28 @@ impl Check {
 
     /// Checks that the journal holds what the ledger has published.
     fn check_published(&mut self, size: TreeSize) {
-        let published = self.published.as_ref().map(SignedCheckpoint::checkpoint);
         let torn = self.torn.take();
+        let signed = match &self.published {
+            Published::Signed(signed) => Some(signed.checkpoint()),
+            Published::Unsound => None,
+            Published::Absent => {
+                if size > TreeSize::EMPTY || torn.is_some() {
+                    self.incomplete.push(ABSENT.to_owned());
+                }
+                None
+            }
+        };
         if let Some(place) = &torn
-            && published.is_none_or(|published| published.size <= size)
+            && signed.is_none_or(|signed| signed.size <= size)
         {
             self.incomplete.push(format!(
                 "the journal ends within a batch ({place}): a write was cut short or is under way, and no entry before it is concerned"
             ));
         }
-        let Some(published) = published else { return };
-        if published.size > size {
-            let (kind, place) = match torn {
-                Some(place) => (FindingKind::JournalTorn, place),
-                None => (FindingKind::MissingEntries, "journal".to_owned()),
-            };
-            let expected = format!(
-                "{} entries, as the published checkpoint says",
-                published.size
-            );
-            let found = format!("{size} entries");
-            let finding = Finding::at(kind, size.next_index(), expected, found);
-            self.findings.push(finding.in_place(place));
-        } else if let Some(root) = self.kept.root_at(published.size)
-            && root != published.root
-            && self.unlike.is_none()
-            && !self.order.has_misplaced()
-        {
-            let expected = format!("root {} at size {}", published.root, published.size);
-            let finding = Finding::new(FindingKind::Forked, expected, format!("root {root}"));
-            self.findings.push(finding.in_place("checkpoint"));
-        }
+        let Some(signed) = signed else { return };
+        let root = self.kept.root_at(signed.size);
+        let explained = self.unlike.is_some() || self.order.has_misplaced();
+        let finding = published::compare(signed, size, torn, root.filter(|_| !explained));
+        self.findings.extend(finding);
     }
 }

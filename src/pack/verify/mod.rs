@@ -15,6 +15,7 @@ mod ordered;
 mod outcome;
 mod pack;
 mod page;
+mod published;
 mod receipt;
 mod timestamps;
 mod tree;

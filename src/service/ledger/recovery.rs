@@ -1,11 +1,12 @@
 //! Taking up where the ledger ended: every start does this, after a shutdown as after a crash.
 //!
-//! The journal says what there is. The index is brought up to it, and must then have the root that the journal's
-//! last checkpoint signs; if not, it is emptied and rebuilt once. Whatever disagrees after that is the journal's
-//! own, and nothing starts: the entry is named, and nothing is changed.
+//! The journal says what there is, and must have at least what the published checkpoint and the index know of: both were
+//! told after the commit, so a journal with less has lost entries. The index is brought up to it, and must then have the
+//! root that the journal's last checkpoint signs; if not, it is emptied and rebuilt once. Whatever disagrees after that is
+//! the journal's own, and nothing starts: the entry is named, and nothing is changed.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, mpsc},
     thread,
 };
@@ -26,7 +27,10 @@ use crate::{
         directory::DirectoryError,
         disk::Disk,
         index::{self, Index, IndexError},
-        journal::{EntryBlock, Journal, JournalError, JournalReader, RawBatch, Recovery},
+        journal::{
+            EntryBlock, Journal, JournalError, JournalReader, RawBatch, Recovery,
+            publish_checkpoint,
+        },
     },
 };
 
@@ -45,6 +49,17 @@ pub enum LedgerError {
     /// The index.
     #[error(transparent)]
     Index(#[from] IndexError),
+    /// The journal lost entries that the index was given after they were committed.
+    #[error(
+        "the index has {index} entries, and the journal {journal}: entries that were acknowledged are gone; nothing was changed: \
+         restore the data directory from a copy that has them all. Only where the loss is known and accepted, take `index/` away"
+    )]
+    IndexAhead {
+        /// What the index has.
+        index: TreeSize,
+        /// What the journal holds.
+        journal: TreeSize,
+    },
     /// An entry of the journal does not continue the ones before it.
     #[error("{0}; nothing was changed: see all that is wrong with `exhibit verify DIR`")]
     Discontinuity(#[from] Discontinuity),
@@ -132,12 +147,14 @@ pub(super) fn recover(place: Place, options: &LedgerOptions) -> Result<Recovered
         history,
     } = place;
     let origin = signers.verifier().name();
-    let (journal, recovery) =
-        Journal::open(Arc::clone(&disk), &directory, origin, options.journal)?;
+    let found = Journal::examine(Arc::clone(&disk), &directory, origin, options.journal)?;
+    let index = Index::open(&index, origin)?;
+    refuse_ahead(index.size(), found.size())?;
+    let (journal, recovery) = found.settle()?;
     let reader = journal.reader();
     let checkpoint = last_checkpoint(&reader, &signers, (options.clock)())?;
-    let index = Index::open(&index, origin)?;
     let (state, caught_up, rebuilt) = agree(&index, &reader, checkpoint.checkpoint())?;
+    publish(&*disk, &directory, &checkpoint, recovery.published)?;
     let rebuilt = rebuilt.or_else(|| match index.opened() {
         index::Opened::Dropped(error) => Some(error.to_string()),
         index::Opened::New | index::Opened::Loaded => None,
@@ -162,6 +179,34 @@ pub(super) fn recover(place: Place, options: &LedgerOptions) -> Result<Recovered
         checkpoint,
         identity_key,
     })
+}
+
+/// Refuses an index that has entries which the journal lacks: it was given them after they were committed.
+fn refuse_ahead(index: TreeSize, journal: TreeSize) -> Result<(), LedgerError> {
+    if index > journal {
+        return Err(LedgerError::IndexAhead { index, journal });
+    }
+    Ok(())
+}
+
+/// Brings the checkpoint file up to what was recovered, so that the next start knows of it. In a directory of an earlier
+/// version that was never written to, the first one must be there before the first entry is.
+fn publish(
+    disk: &dyn Disk,
+    directory: &Path,
+    checkpoint: &SignedCheckpoint,
+    published: Option<TreeSize>,
+) -> Result<(), LedgerError> {
+    if published == Some(checkpoint.checkpoint().size) {
+        return Ok(());
+    }
+    match publish_checkpoint(disk, directory, checkpoint) {
+        Err(error) if published.is_some() => {
+            tracing::warn!(%error, "the checkpoint file could not be written; it lags behind");
+            Ok(())
+        }
+        done => Ok(done?),
+    }
 }
 
 /// The journal's last checkpoint, signed by the ledger's own key; for an empty ledger, a fresh one.
@@ -220,13 +265,6 @@ enum Unusable {
 fn take_up(index: &Index, reader: &JournalReader, signed: &Checkpoint) -> Result<State, Unusable> {
     let ledger = |error: LedgerError| Unusable::Ledger(Box::new(error));
     let size = index.size();
-    if size > signed.size {
-        let reason = format!(
-            "the index has {size} entries, and the journal {}",
-            signed.size
-        );
-        return Err(Unusable::Index(reason));
-    }
     let last = size
         .last()
         .map(|last| reader.entry_alone(last))

@@ -30,7 +30,9 @@ fn what_is_made_opens_with_its_key_and_an_empty_journal() {
         CONFIG_TEXT
     );
     assert_eq!(directory.reader().unwrap().size(), TreeSize::EMPTY);
-    assert_eq!(directory.published_checkpoint().unwrap(), None);
+    let published = directory.published_checkpoint().unwrap().unwrap();
+    assert_eq!(published.checkpoint().size, TreeSize::EMPTY);
+    published.verify(directory.verifier()).unwrap();
     assert!(!path.join(UNFINISHED).exists());
 }
 

@@ -2,11 +2,14 @@
 
 use std::{fmt, io, path::PathBuf};
 
-use crate::ledger::{
-    checkpoint::CheckpointError,
-    hash::RootHash,
-    note::KeyName,
-    position::{EntryIndex, TreeSize},
+use crate::{
+    ledger::{
+        checkpoint::CheckpointError,
+        hash::RootHash,
+        note::KeyName,
+        position::{EntryIndex, TreeSize},
+    },
+    store::durable::NotReplaced,
 };
 
 use super::FORMAT_VERSION;
@@ -76,6 +79,17 @@ pub enum JournalError {
         held: TreeSize,
         /// What the published checkpoint covers.
         published: TreeSize,
+    },
+    /// The published checkpoint is gone, so that nothing says how many entries there were.
+    #[error(
+        "{} is missing, so whether the {held} entries of the journal are all that were acknowledged can't be told; nothing was \
+         changed: put the last checkpoint there, from a copy of the data directory or from the newest audit pack", .path.display()
+    )]
+    NoCheckpoint {
+        /// Where it should be.
+        path: PathBuf,
+        /// What the journal holds.
+        held: TreeSize,
     },
     /// The published checkpoint is of another history than the journal.
     #[error(
@@ -217,6 +231,16 @@ impl fmt::Display for Damage {
             Some(next) => write!(f, "; good entries follow from {next} on"),
             None if self.torn => f.write_str("; nothing committed follows"),
             None => Ok(()),
+        }
+    }
+}
+
+impl From<NotReplaced> for JournalError {
+    fn from(error: NotReplaced) -> Self {
+        Self::Disk {
+            action: error.action,
+            path: error.path,
+            source: error.source,
         }
     }
 }

@@ -46,7 +46,7 @@ pub use published::{publish_checkpoint, published_checkpoint};
 pub use reader::{JournalReader, RawBatches};
 pub use recover::{Cut, LostPayloads, Recovery};
 pub use scan::{Scan, scan};
-pub use write::Journal;
+pub use write::{Journal, Writable};
 
 /// The version of the segments this program writes, and the only one it reads.
 pub const FORMAT_VERSION: u32 = 1;

@@ -1,31 +1,34 @@
 //! The published checkpoint: the last one that left the ledger, beside the journal in the data directory.
 //!
 //! It is no part of the commit, and always behind or level with the journal. What it is for: a journal that holds
-//! less than a checkpoint that others have seen has lost entries, and must not go on as if it had not.
+//! less than a checkpoint that others have seen has lost entries, and must not go on as if it had not. So that its being
+//! gone is told from its not being there yet, the journal is made with the checkpoint of the empty ledger in place.
 
-use std::{io, path::Path};
+use std::path::Path;
 
 use crate::{
     ledger::{
         checkpoint::{CheckpointError, SignedCheckpoint},
         note::{KeyName, NOTE_BYTES_MAX},
-        position::length,
+        position::TreeSize,
     },
-    store::disk::{Access, Disk},
+    store::{
+        disk::Disk,
+        durable::{read_file, replace_file},
+    },
 };
 
 use super::{
     error::{During, JournalError},
     reader::JournalReader,
+    recover::Examined,
 };
 
 /// The file in the data directory.
 const FILE: &str = "checkpoint";
-/// Its next content, until it is whole.
-const NEXT: &str = "checkpoint.next";
 
-/// Replaces the published checkpoint, whole or not at all. The caller publishes committed checkpoints only, in
-/// ascending order, from one thread.
+/// Replaces the published checkpoint, whole or not at all, and durably. The caller publishes committed checkpoints only,
+/// in ascending order, from one thread.
 ///
 /// # Errors
 /// When the disk fails; the old one is then still there.
@@ -34,21 +37,12 @@ pub fn publish_checkpoint(
     data_directory: &Path,
     checkpoint: &SignedCheckpoint,
 ) -> Result<(), JournalError> {
-    let (path, next) = (data_directory.join(FILE), data_directory.join(NEXT));
-    match disk.remove(&next) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(error).during("remove", &next);
-        }
-        _ => {}
-    }
-    let file = disk.create(&next).during("create", &next)?;
-    file.write_at(0, checkpoint.note().to_string().as_bytes())
-        .during("write", &next)?;
-    file.sync().during("sync", &next)?;
-    disk.rename(&next, &path).during("replace", &path)
+    let note = checkpoint.note().to_string();
+    Ok(replace_file(disk, data_directory, FILE, note.as_bytes())?)
 }
 
-/// Reads the published checkpoint, if one has been published.
+/// Reads the published checkpoint. There has always been one since the journal was made, except in a directory of an
+/// earlier version, which published the first one after the first batches.
 ///
 /// # Errors
 /// When it can't be read, or is not a checkpoint of the ledger. Its signature is not verified.
@@ -58,20 +52,15 @@ pub fn published_checkpoint(
     origin: &KeyName,
 ) -> Result<Option<SignedCheckpoint>, JournalError> {
     let path = data_directory.join(FILE);
-    let file = match disk.open(&path, Access::Read) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        file => file.during("open", &path)?,
+    let Some(note) = read_file(disk, &path, NOTE_BYTES_MAX).during("read", &path)? else {
+        return Ok(None);
     };
-    let bytes = file.length().during("read the length of", &path)?;
-    let mut note = vec![0; length(bytes).min(NOTE_BYTES_MAX.saturating_add(1))];
-    let read = file.read_at(0, &mut note).during("read", &path)?;
     let refuse = |error| JournalError::PublishedCheckpoint {
         path: path.clone(),
         origin: origin.clone(),
         error,
     };
-    let checkpoint =
-        SignedCheckpoint::parse(note.get(..read).unwrap_or_default()).map_err(refuse)?;
+    let checkpoint = SignedCheckpoint::parse(&note).map_err(refuse)?;
     if checkpoint.checkpoint().origin != *origin {
         return Err(refuse(CheckpointError::OtherOrigin {
             expected: origin.to_string(),
@@ -79,6 +68,27 @@ pub fn published_checkpoint(
         }));
     }
     Ok(Some(checkpoint))
+}
+
+/// Refuses a journal that was written to where no checkpoint says how far it went: less than was acknowledged would
+/// look like all of it.
+pub(super) fn check_there(
+    data_directory: &Path,
+    published: Option<&SignedCheckpoint>,
+    examined: &Examined,
+) -> Result<(), JournalError> {
+    let held = TreeSize::new(examined.next.index.value());
+    let torn = examined
+        .tail
+        .as_ref()
+        .is_some_and(|tail| tail.torn.is_some());
+    if published.is_some() || (held == TreeSize::EMPTY && !torn) {
+        return Ok(());
+    }
+    Err(JournalError::NoCheckpoint {
+        path: data_directory.join(FILE),
+        held,
+    })
 }
 
 /// Checks that a journal holds what a checkpoint covers; the root where a batch of the journal ends at that size.

@@ -32,6 +32,8 @@ pub struct Recovery {
     pub size: TreeSize,
     /// Segment files.
     pub segments: usize,
+    /// Entries that the published checkpoint covers; `None` where none was ever published.
+    pub published: Option<TreeSize>,
     /// What an interrupted write left, and was cut off.
     pub cut: Option<Cut>,
     /// A segment that was being made, had no batch yet, and was removed.

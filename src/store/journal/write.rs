@@ -3,7 +3,7 @@
 use std::{io, path::Path, sync::Arc};
 
 use crate::{
-    ledger::{note::KeyName, position::TreeSize},
+    ledger::{checkpoint::SignedCheckpoint, note::KeyName, position::TreeSize},
     store::disk::{Access, Disk, DiskFile, Lock},
 };
 
@@ -13,7 +13,7 @@ use super::{
     encode::EncodedBatch,
     error::{During, JournalError},
     frame::{Position, SEGMENT_HEADER_LENGTH, SegmentHeader},
-    published::{check_holds, published_checkpoint},
+    published::{check_holds, check_there, publish_checkpoint, published_checkpoint},
     reader::JournalReader,
     recover::{Cut, Examined, Recovery, examine},
     seal::{Samples, Seal},
@@ -43,15 +43,55 @@ struct Tail {
     last_batch: Option<u64>,
 }
 
+/// A journal that may be written, and in which nothing was changed yet.
+#[derive(Debug)]
+pub struct Writable {
+    shared: Arc<Shared>,
+    options: JournalOptions,
+    examined: Examined,
+    published: Option<TreeSize>,
+    lock: Lock,
+}
+
+impl Writable {
+    /// How many entries are committed.
+    pub fn size(&self) -> TreeSize {
+        self.shared.committed().size
+    }
+
+    /// Cuts off what an interrupted write left behind the last committed batch, and makes the rest durable.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn settle(self) -> Result<(Journal, Recovery), JournalError> {
+        let recovery = settle(&self.shared, &self.examined, self.published)?;
+        let tail = self.shared.committed().tail.clone();
+        let journal = Journal {
+            tail: tail.zip(self.examined.tail).map(|(segment, tail)| Tail {
+                segment,
+                end: tail.end,
+                last_batch: tail.last_batch,
+            }),
+            shared: self.shared,
+            options: self.options,
+            next: self.examined.next,
+            stopped: false,
+            _lock: self.lock,
+        };
+        Ok((journal, recovery))
+    }
+}
+
 impl Journal {
-    /// Makes the journal of a new ledger in a data directory.
+    /// Makes the journal of a new ledger in a data directory, and publishes the checkpoint of the empty ledger, which
+    /// is given and names the ledger.
     ///
     /// # Errors
     /// When there is one already, another process has it, or the disk fails.
     pub fn create(
         disk: Arc<dyn Disk>,
         data_directory: &Path,
-        origin: &KeyName,
+        empty: &SignedCheckpoint,
         options: JournalOptions,
     ) -> Result<Self, JournalError> {
         let directory = journal_directory(data_directory);
@@ -61,6 +101,8 @@ impl Journal {
             .during("sync", data_directory)?;
         let lock = lock(&*disk, &directory)?;
         remove_empty(&*disk, &directory)?;
+        // Before the first segment, so that no journal is ever seen without.
+        publish_checkpoint(&*disk, data_directory, empty)?;
         let committed = Committed {
             size: TreeSize::EMPTY,
             checkpoint: None,
@@ -69,8 +111,9 @@ impl Journal {
             tail_end: 0,
             tail_samples: Samples::default(),
         };
+        let origin = empty.checkpoint().origin.clone();
         let mut journal = Self {
-            shared: Arc::new(Shared::new(disk, directory, origin.clone(), committed)),
+            shared: Arc::new(Shared::new(disk, directory, origin, committed)),
             options,
             tail: None,
             next: Position::START,
@@ -81,18 +124,30 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Opens a journal for writing: takes the lock, finds out what is on disk, cuts off what an interrupted write
-    /// left behind the last committed batch, and makes the rest durable.
+    /// Opens a journal for writing: [`Journal::examine`], then [`Writable::settle`].
     ///
     /// # Errors
-    /// Refuses, without a change to any file: damage, a missing segment, another origin, a newer format, less than
-    /// the published checkpoint covers or another history than its, and a journal that another process writes.
+    /// As both.
     pub fn open(
         disk: Arc<dyn Disk>,
         data_directory: &Path,
         origin: &KeyName,
         options: JournalOptions,
     ) -> Result<(Self, Recovery), JournalError> {
+        Self::examine(disk, data_directory, origin, options)?.settle()
+    }
+
+    /// Takes the lock of a journal, and finds out what is on disk, without a change to any file.
+    ///
+    /// # Errors
+    /// Damage, a missing segment, another origin, a newer format, no published checkpoint, less than it covers or another
+    /// history than its, and a journal that another process writes.
+    pub fn examine(
+        disk: Arc<dyn Disk>,
+        data_directory: &Path,
+        origin: &KeyName,
+        options: JournalOptions,
+    ) -> Result<Writable, JournalError> {
         let directory = journal_directory(data_directory);
         let lock = match lock(&*disk, &directory) {
             Err(JournalError::Disk { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
@@ -100,34 +155,29 @@ impl Journal {
             }
             lock => lock?,
         };
-        let committed = match options.lost_payloads {
-            LostPayloads::Confirmed => TreeSize::EMPTY,
-            LostPayloads::All => published_checkpoint(&*disk, data_directory, origin)?
-                .map_or(TreeSize::EMPTY, |published| published.checkpoint().size),
+        let published = published_checkpoint(&*disk, data_directory, origin);
+        let size_of = |signed: &SignedCheckpoint| signed.checkpoint().size;
+        let committed = match (options.lost_payloads, &published) {
+            (LostPayloads::All, Ok(Some(published))) => size_of(published),
+            _ => TreeSize::EMPTY,
         };
         let payloads = (options.lost_payloads, committed);
         let examined = examine(&*disk, &directory, Some(origin), Access::Write, payloads)?;
+        // What is wrong with the journal goes before.
+        let published = published?;
+        check_there(data_directory, published.as_ref(), &examined)?;
         let committed = Committed::of(&examined);
         let shared = Arc::new(Shared::new(disk, directory, origin.clone(), committed));
-        let published = published_checkpoint(&*shared.disk, data_directory, origin)?;
-        if let Some(published) = published {
-            check_holds(&JournalReader::of(&shared), &published)?;
+        if let Some(published) = &published {
+            check_holds(&JournalReader::of(&shared), published)?;
         }
-        let recovery = settle(&shared, &examined)?;
-        let tail = shared.committed().tail.clone();
-        let journal = Self {
-            tail: tail.zip(examined.tail).map(|(segment, tail)| Tail {
-                segment,
-                end: tail.end,
-                last_batch: tail.last_batch,
-            }),
+        Ok(Writable {
             shared,
             options,
-            next: examined.next,
-            stopped: false,
-            _lock: lock,
-        };
-        Ok((journal, recovery))
+            examined,
+            published: published.as_ref().map(size_of),
+            lock,
+        })
     }
 
     /// Commits a batch: when this returns without an error, it survives the loss of power.
@@ -322,7 +372,11 @@ fn remove_empty(disk: &dyn Disk, directory: &Path) -> Result<(), JournalError> {
 
 /// Makes the disk hold exactly what was found: the one place where recovery changes anything. What a killed process
 /// wrote may be in memory only, so even an intact journal is synced before anything is built on it.
-fn settle(shared: &Shared, examined: &Examined) -> Result<Recovery, JournalError> {
+fn settle(
+    shared: &Shared,
+    examined: &Examined,
+    published: Option<TreeSize>,
+) -> Result<Recovery, JournalError> {
     if let Some(name) = &examined.unfinished {
         let path = shared.directory.join(&**name);
         shared.disk.remove(&path).during("remove", &path)?;
@@ -353,6 +407,7 @@ fn settle(shared: &Shared, examined: &Examined) -> Result<Recovery, JournalError
     Ok(Recovery {
         size: shared.committed().size,
         segments: examined.sealed.len().saturating_add(tails),
+        published,
         cut,
         removed: examined.unfinished.as_ref().map(ToString::to_string),
     })

@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path, process::Stdio};
 
+use exhibit::store::journal::JournalReader;
 use serde_json::Value;
 
 use super::{DIGEST, Done, Home, ORIGIN, SOURCE, lines};
@@ -165,9 +166,24 @@ fn a_journal_that_ends_within_a_batch_is_torn_or_a_write_that_was_cut_short() {
             "2 entries, as the published checkpoint says",
         ],
     );
-    // Without a published checkpoint that says otherwise, nobody was told of the second entry.
+    // Without a published checkpoint that says otherwise, nobody was told of the second entry; but whether is not known.
     fs::remove_file(ledger.join("checkpoint")).unwrap();
-    verify().is(4, &["INCOMPLETE", "a write was cut short"]);
+    verify().is(
+        4,
+        &[
+            "INCOMPLETE",
+            "a write was cut short",
+            "the published checkpoint is missing",
+        ],
+    );
+    // Cut cleanly, between the two batches, it would look whole.
+    let reader = JournalReader::open(&ledger).unwrap();
+    let torn = reader.torn().unwrap().offset;
+    fs::write(&segment, &bytes[..usize::try_from(torn).unwrap()]).unwrap();
+    verify().is(4, &["INCOMPLETE", "the published checkpoint is missing"]);
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--dir"];
+    let refused = Done::of(exhibit().args(serve).arg(&ledger).output().unwrap());
+    refused.is(3, &["checkpoint is missing", "newest audit pack"]);
 }
 
 #[test]

@@ -8,7 +8,10 @@ use super::{
     home::{event, key, verify, verify_receipt},
 };
 use crate::{
-    ledger::position::{TreeSize, count},
+    ledger::{
+        position::{TreeSize, count},
+        state::State,
+    },
     store::{
         disk::sim::{Fault, Restart, SimDisk},
         journal::{Journal, JournalOptions, LostPayloads},
@@ -66,9 +69,10 @@ async fn live(disk: SimDisk, plan: Plan) -> u64 {
     const ROUNDS: u32 = 8;
     let home = tempfile::tempdir().unwrap();
     let index = home.path().join("index");
-    let origin = key().verifier().name().clone();
+    let empty = State::new(key().verifier().name().clone());
+    let empty = empty.checkpoint().sign(&key());
     let new = Arc::new(disk.clone());
-    drop(Journal::create(new, DIRECTORY.as_ref(), &origin, JOURNAL).unwrap());
+    drop(Journal::create(new, DIRECTORY.as_ref(), &empty, JOURNAL).unwrap());
     let before = disk.operations();
     if let Some((at, fault)) = plan.first {
         disk.plan(at, fault);

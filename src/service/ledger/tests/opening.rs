@@ -1,10 +1,10 @@
 //! What a start makes of what it finds.
 
-use std::sync::Arc;
+use std::{fs, sync::Arc};
 
 use super::{
     super::{LedgerError, Posting},
-    home::{Home, event, key, record, renumbered, verify_receipt},
+    home::{Home, event, key, record, verify_receipt},
 };
 use crate::{
     ledger::{
@@ -18,7 +18,7 @@ use crate::{
     store::{
         disk::FsDisk,
         index::{Index, IndexOptions},
-        journal::{EncodedBatch, Journal, JournalOptions},
+        journal::{EncodedBatch, Journal, JournalError, JournalOptions, JournalReader},
     },
 };
 
@@ -95,16 +95,7 @@ async fn opens_with_index(spoil: impl FnOnce(&Index, &[Vec<u8>])) -> (u64, Optio
     let entries: Vec<_> = all.unwrap().into_iter().map(|(_, e)| e.entry).collect();
     ledger.shutdown().await;
     drop(ledger);
-    home.delete_index();
-    let options = IndexOptions {
-        tail_entries: 256,
-        background: false,
-        ..IndexOptions::default()
-    };
-    let index = Index::open_with(&home.index(), key().verifier().name(), options).unwrap();
-    spoil(&index, &entries);
-    index.flush().unwrap();
-    drop(index);
+    store_in_index(&home, |index| spoil(index, &entries));
     let (ledger, opened) = home.try_open().unwrap();
     let again = record(&ledger, event("ci", 1, "1")).await.unwrap();
     assert!(again.duplicate);
@@ -115,6 +106,19 @@ async fn opens_with_index(spoil: impl FnOnce(&Index, &[Vec<u8>])) -> (u64, Optio
     ledger.shutdown().await;
     assert_eq!(home.verify(), TreeSize::new(701));
     (opened.caught_up, opened.rebuilt)
+}
+
+/// Makes an index anew, and stores what is applied as far as it fills tiles.
+fn store_in_index(home: &Home, fill: impl FnOnce(&Index)) {
+    home.delete_index();
+    let options = IndexOptions {
+        tail_entries: 256,
+        background: false,
+        ..IndexOptions::default()
+    };
+    let index = Index::open_with(&home.index(), key().verifier().name(), options).unwrap();
+    fill(&index);
+    index.flush().unwrap();
 }
 
 fn apply(index: &Index, entries: &[Vec<u8>], leaf: impl Fn(&[u8]) -> LeafHash) {
@@ -141,15 +145,101 @@ async fn an_index_of_another_tree_is_rebuilt() {
     }
 }
 
+/// Cuts the journal off in the batch that begins with an entry, so many bytes behind its beginning.
+fn cut_journal(home: &Home, first: EntryIndex, within: u64) {
+    let reader = JournalReader::open(home.directory.path()).unwrap();
+    let batches = reader.raw_batches(first).map(Result::unwrap);
+    let batch = batches
+        .take(1)
+        .find(|batch| batch.first() == first)
+        .unwrap();
+    let (segment, offset) = batch.place();
+    let segment = home.directory.path().join("journal").join(segment);
+    let file = fs::OpenOptions::new().write(true).open(segment).unwrap();
+    file.set_len(offset + within).unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn an_index_ahead_of_the_journal_is_rebuilt() {
-    let (_, rebuilt) = opens_with_index(|index, entries| {
-        apply(index, entries, LeafHash::of_entry);
-        let more: Vec<_> = (700..1400).map(|at| renumbered(&entries[0], at)).collect();
-        apply(index, &more, LeafHash::of_entry);
-    })
-    .await;
-    assert!(rebuilt.unwrap().contains("and the journal 700"));
+async fn a_journal_that_lost_what_the_index_has_is_refused_and_left_alone() {
+    for within in [0, 9] {
+        let home = Home::new();
+        let checkpoint = home.directory.path().join("checkpoint");
+        let ledger = home.open();
+        record(&ledger, event("ci", 1, "1")).await.unwrap();
+        ledger.shutdown().await;
+        drop(ledger);
+        let older = fs::read(&checkpoint).unwrap();
+        let ledger = home.open();
+        let posting = |id| Posting {
+            event: event("ci", id, "1"),
+            want_receipt: false,
+        };
+        ledger.append_many((2..300).map(posting).collect()).await;
+        let entries: Vec<_> = (0..256)
+            .map(|at| ledger.entry(EntryIndex::new(at)).unwrap().entry)
+            .collect();
+        ledger.shutdown().await;
+        drop(ledger);
+        store_in_index(&home, |index| apply(index, &entries, LeafHash::of_entry));
+        // As where the power went before the checkpoint file was replaced.
+        fs::write(&checkpoint, older).unwrap();
+        cut_journal(&home, EntryIndex::new(1), within);
+        let segment = home
+            .directory
+            .path()
+            .join("journal/00000000000000000000.seg");
+        let left = fs::read(&segment).unwrap();
+        let error = home.try_open().err().unwrap();
+        assert!(
+            matches!(error, LedgerError::IndexAhead { index, journal } if index.value() == 256 && journal.value() == 1),
+            "{error}"
+        );
+        assert_eq!(fs::read(&segment).unwrap(), left);
+        home.delete_index();
+        let (ledger, opened) = home.try_open().unwrap();
+        assert_eq!(opened.size, TreeSize::new(1));
+        ledger.shutdown().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_without_its_checkpoint_is_refused_unless_it_is_empty() {
+    let home = Home::new();
+    let checkpoint = home.directory.path().join("checkpoint");
+    fs::remove_file(&checkpoint).unwrap();
+    let ledger = home.open();
+    // There before the first entry is, and not some time after it.
+    assert!(checkpoint.exists());
+    record(&ledger, event("ci", 1, "1")).await.unwrap();
+    ledger.shutdown().await;
+    drop(ledger);
+    fs::remove_file(&checkpoint).unwrap();
+    let error = home.try_open().err().unwrap();
+    assert!(
+        matches!(
+            error,
+            LedgerError::Journal(JournalError::NoCheckpoint { .. })
+        ),
+        "{error}"
+    );
+}
+
+/// What was recovered after a crash is published by the start, though nothing more is recorded.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_file_that_lags_behind_is_brought_up_by_the_start() {
+    let home = Home::new();
+    let checkpoint = home.directory.path().join("checkpoint");
+    let lagging = fs::read(&checkpoint).unwrap();
+    let ledger = home.open();
+    record(&ledger, event("ci", 1, "1")).await.unwrap();
+    ledger.shutdown().await;
+    drop(ledger);
+    let newest = fs::read(&checkpoint).unwrap();
+    assert_ne!(newest, lagging);
+    fs::write(&checkpoint, &lagging).unwrap();
+    let ledger = home.open();
+    assert_eq!(fs::read(&checkpoint).unwrap(), newest);
+    ledger.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,10 +18,10 @@ use crate::{
 /// A journal of batches of these sizes; what is in it depends on the seed.
 fn journal(directory: &Path, seed: u8, batches: &[u64]) -> JournalReader {
     let disk = Arc::new(FsDisk);
-    let mut journal =
-        Journal::create(disk, directory, &origin(), JournalOptions::default()).unwrap();
     let key = SigningKey::from_seed(origin(), &[seed; 32]);
     let mut state = State::new(origin());
+    let empty = state.checkpoint().sign(&key);
+    let mut journal = Journal::create(disk, directory, &empty, JournalOptions::default()).unwrap();
     for entries in batches {
         let first = state.size().value();
         let events = (first..first + entries).map(|index| event(seed, index));

@@ -18,7 +18,7 @@ use super::{
         frame::{FrameHeader, SEGMENT_HEADER_BYTES},
         publish_checkpoint,
     },
-    Made, check_prefix, create, directory, event, key, make, open, origin, shared, sizes, ten,
+    Made, check_prefix, create, directory, empty, event, key, make, open, shared, sizes, ten,
     written,
 };
 
@@ -50,7 +50,7 @@ fn frames(bytes: &[u8]) -> Vec<Framed> {
 fn in_one_segment(made: &[Made]) -> (SimDisk, PathBuf, Vec<Framed>) {
     let disk = SimDisk::new(1);
     let options = JournalOptions::default();
-    let mut journal = Journal::create(shared(&disk), &directory(), &origin(), options).unwrap();
+    let mut journal = Journal::create(shared(&disk), &directory(), &empty(), options).unwrap();
     super::append_all(&mut journal, made);
     let path = segments(&disk).remove(0);
     let all = frames(&disk.contents()[&path]);
@@ -209,7 +209,7 @@ fn a_frame_within_a_payload_is_not_taken_for_one() {
     // The same ledger's frame, on another disk with another mark, carried by a batch that is torn.
     let disk = SimDisk::new(99);
     let options = JournalOptions::default();
-    let mut journal = Journal::create(shared(&disk), &directory(), &origin(), options).unwrap();
+    let mut journal = Journal::create(shared(&disk), &directory(), &empty(), options).unwrap();
     super::append_all(&mut journal, &made);
     drop(journal);
     disk.tamper(&path, |bytes| {
@@ -258,6 +258,45 @@ fn a_missing_last_segment_is_refused_when_a_checkpoint_was_published() {
         }
         other => panic!("{other}"),
     }
+}
+
+/// Cut within a batch, between two, and down to nothing that any reader would see.
+#[test]
+fn a_journal_that_was_written_to_is_refused_without_its_checkpoint() {
+    let made = ten(8);
+    for cut in [0, 1] {
+        let (disk, path, all) = in_one_segment(&made);
+        disk.steal(&directory().join("checkpoint"));
+        for frame in all.iter().rev() {
+            disk.tamper(&path, |bytes| bytes.truncate(frame.end - cut));
+            let error = refused(&disk);
+            assert!(
+                matches!(&error, JournalError::NoCheckpoint { held, .. } if sizes(&made).contains(held)),
+                "{error}"
+            );
+            assert!(error.to_string().contains("/ledger/checkpoint is missing"));
+        }
+    }
+    // One that covers what there is lets it go on.
+    let (disk, _, _) = in_one_segment(&made);
+    disk.steal(&directory().join("checkpoint"));
+    publish_checkpoint(&disk, &directory(), &made[9].checkpoint).unwrap();
+    assert_eq!(open(&disk).unwrap().0.size(), made[9].encoded.size());
+}
+
+/// As an earlier version left it.
+#[test]
+fn a_journal_that_was_never_written_to_opens_without_a_checkpoint() {
+    let disk = SimDisk::new(1);
+    drop(create(&disk).unwrap());
+    let (_, recovery) = open(&disk).unwrap();
+    assert_eq!(recovery.published, Some(TreeSize::EMPTY));
+    disk.steal(&directory().join("checkpoint"));
+    let (journal, recovery) = open(&disk).unwrap();
+    assert_eq!(
+        (journal.size(), recovery.published),
+        (TreeSize::EMPTY, None)
+    );
 }
 
 #[test]

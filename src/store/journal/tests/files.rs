@@ -15,7 +15,7 @@ use crate::{
 
 use super::{
     super::{Journal, JournalError, JournalReader, publish_checkpoint, published_checkpoint, scan},
-    append_all, check_prefix, expected_entries, make, origin, small, ten,
+    append_all, check_prefix, empty, expected_entries, make, origin, small, ten,
 };
 
 fn disk() -> Arc<dyn Disk> {
@@ -41,7 +41,7 @@ fn snapshot(directory: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
 fn a_journal_on_the_real_disk_gives_back_what_was_appended() {
     let made = ten(1);
     let home = tempfile::tempdir().unwrap();
-    let mut journal = Journal::create(disk(), home.path(), &origin(), small()).unwrap();
+    let mut journal = Journal::create(disk(), home.path(), &empty(), small()).unwrap();
     append_all(&mut journal, &made[..6]);
     drop(journal);
     let (mut journal, recovery) = Journal::open(disk(), home.path(), &origin(), small()).unwrap();
@@ -67,6 +67,7 @@ fn segments_of_the_first_version_are_read() {
         let name = path.file_name().unwrap();
         fs::write(home.path().join("journal").join(name), bytes).unwrap();
     }
+    publish_checkpoint(&FsDisk, home.path(), &made[1].checkpoint).unwrap();
     let size = made[1].encoded.size();
     let (journal, recovery) = Journal::open(disk(), home.path(), &origin(), small()).unwrap();
     assert_eq!((recovery.size, recovery.segments), (size, 2));
@@ -80,7 +81,7 @@ fn segments_of_the_first_version_are_read() {
 #[test]
 fn a_second_writer_is_kept_out_and_told_so() {
     let home = tempfile::tempdir().unwrap();
-    let first = Journal::create(disk(), home.path(), &origin(), small()).unwrap();
+    let first = Journal::create(disk(), home.path(), &empty(), small()).unwrap();
     let second = Journal::open(disk(), home.path(), &origin(), small());
     let Err(error @ JournalError::Locked(_)) = second else {
         panic!("{second:?}");
@@ -94,7 +95,7 @@ fn a_second_writer_is_kept_out_and_told_so() {
 fn reading_and_scanning_change_nothing_even_where_recovery_would() {
     let made = ten(2);
     let home = tempfile::tempdir().unwrap();
-    let mut journal = Journal::create(disk(), home.path(), &origin(), small()).unwrap();
+    let mut journal = Journal::create(disk(), home.path(), &empty(), small()).unwrap();
     append_all(&mut journal, &made);
     drop(journal);
     let last = snapshot(&home.path().join("journal"))
@@ -157,7 +158,7 @@ fn the_published_checkpoint_is_the_last_one_published() {
 fn names_that_no_segment_has_are_left_alone() {
     let made = ten(4);
     let home = tempfile::tempdir().unwrap();
-    let mut journal = Journal::create(disk(), home.path(), &origin(), small()).unwrap();
+    let mut journal = Journal::create(disk(), home.path(), &empty(), small()).unwrap();
     append_all(&mut journal, &made);
     drop(journal);
     for name in ["5.seg", "notes.txt", "00000000000000000000.seg.bak"] {

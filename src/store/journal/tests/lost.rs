@@ -22,7 +22,7 @@ use super::{
         publish_checkpoint,
         table::Table,
     },
-    Made, directory, event, expected_entries, key, origin, shared,
+    Made, directory, empty, event, expected_entries, key, origin, shared,
 };
 use crate::store::disk::sim::Random;
 
@@ -42,7 +42,7 @@ impl Ledger {
     /// Batches of these sizes, in one segment.
     fn of(sizes: &[usize]) -> Self {
         let disk = SimDisk::new(1);
-        let journal = Journal::create(shared(&disk), &directory(), &origin(), ONE_SEGMENT).unwrap();
+        let journal = Journal::create(shared(&disk), &directory(), &empty(), ONE_SEGMENT).unwrap();
         drop(journal);
         let mut ledger = Self {
             disk,

@@ -49,6 +49,11 @@ fn key() -> SigningKey {
     SigningKey::from_seed(origin(), &[7; 32])
 }
 
+/// The checkpoint of the empty ledger.
+fn empty() -> SignedCheckpoint {
+    State::new(origin()).checkpoint().sign(&key())
+}
+
 fn directory() -> PathBuf {
     PathBuf::from("/ledger")
 }
@@ -126,7 +131,7 @@ fn ten(seed: u64) -> Vec<Made> {
 }
 
 fn create(disk: &SimDisk) -> Result<Journal, JournalError> {
-    Journal::create(shared(disk), &directory(), &origin(), small())
+    Journal::create(shared(disk), &directory(), &empty(), small())
 }
 
 fn open(disk: &SimDisk) -> Result<(Journal, Recovery), JournalError> {

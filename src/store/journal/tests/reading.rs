@@ -10,7 +10,7 @@ use crate::{
 
 use super::{
     super::{Journal, JournalError, JournalOptions, JournalReader, Scan, StoredBatch},
-    Made, append_all, create, directory, entries_of, expected_entries, make, origin, shared,
+    Made, append_all, create, directory, empty, entries_of, expected_entries, make, origin, shared,
     written,
 };
 
@@ -33,7 +33,7 @@ fn journal_on(
         segment_bytes,
         ..JournalOptions::default()
     };
-    let mut journal = Journal::create(shared(disk), &directory(), &origin(), options).unwrap();
+    let mut journal = Journal::create(shared(disk), &directory(), &empty(), options).unwrap();
     append_all(&mut journal, &made);
     (journal, made)
 }

@@ -1,0 +1,91 @@
+//! The checkpoint that a data directory has published: how far its journal must go.
+
+use std::{fs::File, io, path::Path};
+
+use super::{VerifyError, checkpoint::open_checkpoint};
+use crate::ledger::{
+    checkpoint::{Checkpoint, SignedCheckpoint},
+    finding::{Finding, FindingKind},
+    hash::RootHash,
+    keys::Keyring,
+    note::NOTE_BYTES_MAX,
+    position::{TreeSize, count},
+};
+
+/// Why a journal without a published checkpoint is not known to be whole.
+pub(super) const ABSENT: &str = "the published checkpoint is missing: nothing here says how far the journal went, and entries \
+     that were cut off its end would not be missed";
+
+/// What is published.
+pub(super) enum Published {
+    /// By a trusted key.
+    Signed(Box<SignedCheckpoint>),
+    /// Something that is a finding of its own.
+    Unsound,
+    /// There is none.
+    Absent,
+}
+
+impl Published {
+    /// Reads it, and says what is wrong with it.
+    pub(super) fn read(
+        path: &Path,
+        ring: &Keyring,
+    ) -> Result<(Self, Option<Finding>), VerifyError> {
+        let file = path.join("checkpoint");
+        let unreadable = |error| VerifyError::Unreadable {
+            path: file.clone(),
+            error,
+        };
+        let open = match File::open(&file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok((Self::Absent, None));
+            }
+            open => open.map_err(unreadable)?,
+        };
+        let mut bytes = Vec::new();
+        let limit = count(NOTE_BYTES_MAX).saturating_add(1);
+        io::Read::read_to_end(&mut io::Read::take(open, limit), &mut bytes).map_err(unreadable)?;
+        Ok(match open_checkpoint(&bytes, ring) {
+            (Some(signed), None) => (Self::Signed(Box::new(signed)), None),
+            (_, finding) => {
+                let finding = finding.map(|finding| finding.in_place("checkpoint"));
+                (Self::Unsound, finding)
+            }
+        })
+    }
+
+    /// How many entries are known to have been committed.
+    pub(super) fn size(&self) -> TreeSize {
+        match self {
+            Self::Signed(signed) => signed.checkpoint().size,
+            Self::Unsound | Self::Absent => TreeSize::EMPTY,
+        }
+    }
+}
+
+/// Compares what is published with a journal of a size, which has a root there unless something else explains that it has
+/// another, and may end within a batch.
+pub(super) fn compare(
+    published: &Checkpoint,
+    size: TreeSize,
+    torn: Option<String>,
+    root: Option<RootHash>,
+) -> Option<Finding> {
+    if published.size > size {
+        let (kind, place) = match torn {
+            Some(place) => (FindingKind::JournalTorn, place),
+            None => (FindingKind::MissingEntries, "journal".to_owned()),
+        };
+        let expected = format!(
+            "{} entries, as the published checkpoint says",
+            published.size
+        );
+        let finding = Finding::at(kind, size.next_index(), expected, format!("{size} entries"));
+        return Some(finding.in_place(place));
+    }
+    let root = root.filter(|root| *root != published.root)?;
+    let expected = format!("root {} at size {}", published.root, published.size);
+    let finding = Finding::new(FindingKind::Forked, expected, format!("root {root}"));
+    Some(finding.in_place("checkpoint"))
+}
