@@ -59,6 +59,13 @@ pub struct IndexRange {
     pub end: EntryIndex,
 }
 
+impl IndexRange {
+    /// Whether this entry is one of them.
+    pub fn contains(self, index: EntryIndex) -> bool {
+        (self.start..self.end).contains(&index)
+    }
+}
+
 /// How much beside entries and payloads was looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct MoreCounts {

@@ -2,6 +2,7 @@
 //! whenever the same range is exported under the same checkpoint by the same version.
 
 mod bundles;
+mod disclosure;
 pub(super) mod page;
 mod prepare;
 mod readme;
@@ -34,9 +35,10 @@ pub struct PackRequest {
     pub key: VerifierKey,
     /// The history of its keys. What of it was before the checkpoint goes into the pack.
     pub history: KeyHistory,
-    /// The first entry.
+    /// The first entry. Those before it in its bundle go into the pack without their payloads.
     pub start: EntryIndex,
-    /// The entry after the last one; `None` for all the checkpoint covers.
+    /// The entry after the last one; `None` for all the checkpoint covers. Those behind it in its bundle go into the
+    /// pack without their payloads.
     pub end: Option<EntryIndex>,
     /// Whose payloads to disclose. Entries are never left out.
     pub filter: Filter,
@@ -58,6 +60,15 @@ impl PackRequest {
             filter: Filter::default(),
             withhold_parts: Vec::new(),
             timestamps: Vec::new(),
+        }
+    }
+
+    /// The entries that are asked for.
+    fn range(&self) -> IndexRange {
+        let size = self.checkpoint.checkpoint().size;
+        IndexRange {
+            start: self.start,
+            end: self.end.unwrap_or(size.next_index()),
         }
     }
 

@@ -2,13 +2,9 @@
 
 use std::io;
 
-use super::{PackError, bundles::Bundle};
+use super::{PackError, bundles::Bundle, disclosure::Disclosure};
 use crate::{
     ledger::{
-        breaks::BreakConfirmation,
-        entry::Entry,
-        filter::Filter,
-        payload::{Part, decode_kept, encode_kept},
         position::EntryIndex,
         tile::decode_entry_bundle,
         verify::{Chunk, ChunkReport, IdentityKey, Seen, check_chunk_with},
@@ -19,12 +15,6 @@ use crate::{
         page,
     },
 };
-
-/// Whose payloads go in, and which parts of them.
-pub(super) struct Disclosure<'a> {
-    pub(super) filter: &'a Filter,
-    pub(super) withhold_parts: &'a [String],
-}
 
 /// One bundle, ready for the container.
 pub(super) struct Prepared {
@@ -62,7 +52,8 @@ pub(super) fn prepare(
     let span = bundle.span;
     let entries = decode_entry_bundle(&bundle.entries, usize::from(span.width))
         .map_err(|error| damaged(&error))?;
-    let payloads = disclosure.apply(&entries, bundle.payloads)?;
+    let first = EntryIndex::new(span.first());
+    let payloads = disclosure.apply(first, &entries, bundle.payloads)?;
     let (mut lines, mut rows) = (JsonLines::default(), CsvRows::default());
     let bytes = bundle.entries.len();
     let both = bytes.saturating_add(payloads.len());
@@ -70,7 +61,7 @@ pub(super) fn prepare(
     let mut csv = Vec::with_capacity(csv_bytes(entries.len(), bytes));
     let mut recorded: Option<(String, String)> = None;
     let chunk = Chunk {
-        first: EntryIndex::new(span.first()),
+        first,
         entries: &entries,
         payloads: Some(&payloads),
     };
@@ -107,39 +98,4 @@ fn elements(entries: &Packed, payloads: &Packed) -> io::Result<Listing> {
     page::push_element(entries, &mut lines);
     page::push_element(payloads, &mut lines);
     Listing::of(lines.into_bytes())
-}
-
-impl Disclosure<'_> {
-    /// The payload bundle with what is not to be disclosed replaced by its commitments.
-    fn apply(&self, entries: &[&[u8]], payloads: Vec<u8>) -> Result<Vec<u8>, PackError> {
-        if self.filter.selects_all() && self.withhold_parts.is_empty() {
-            return Ok(payloads);
-        }
-        let damaged = |error: &dyn std::fmt::Display| PackError::Damaged(error.to_string());
-        let mut out = Vec::with_capacity(payloads.len());
-        let mut rest = payloads.as_slice();
-        for bytes in entries {
-            let entry = Entry::decode(bytes).map_err(|error| damaged(&error))?;
-            let (mut parts, left) = decode_kept(rest).map_err(|error| damaged(&error))?;
-            rest = left;
-            let disclosed = self.filter.selects(&entry);
-            // Nobody could tell confirmed damage from other damage without it.
-            let confirms = BreakConfirmation::is_claimed_by(&entry);
-            for (place, part) in parts.iter_mut().enumerate() {
-                let withheld = match part {
-                    Part::Disclosed(_) if confirms && place == 0 => false,
-                    Part::Withheld(_) => true,
-                    Part::Disclosed(part) => {
-                        !disclosed || self.withhold_parts.iter().any(|name| name == part.name)
-                    }
-                };
-                if withheld {
-                    *part = Part::Withheld(part.commitment());
-                }
-            }
-            encode_kept(&parts, &mut out).map_err(|error| damaged(&error))?;
-        }
-        out.extend_from_slice(rest);
-        Ok(out)
-    }
 }

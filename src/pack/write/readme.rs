@@ -29,7 +29,7 @@ fn numbers(manifest: &Manifest, text: &mut String) -> std::fmt::Result {
     if manifest.requested != manifest.range {
         writeln!(
             text,
-            "             asked for: {} to {}; entries come in bundles of 256, and bundles on the edges are whole",
+            "             asked for: {} to {}; entries come in bundles of 256; of those around the range no payload is disclosed",
             manifest.requested.start, manifest.requested.end
         )?;
     }

@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, io::Write, ops::Range};
 use super::{
     PackError, PackRequest, Summary,
     bundles::{Bundle, Bundles},
+    disclosure::Disclosure,
     page::{PageWriter, carries_files},
-    prepare::{Disclosure, Listing, Prepared, prepare},
+    prepare::{Listing, Prepared, prepare},
     readme::readme,
     timestamps,
 };
@@ -44,10 +45,7 @@ pub(super) fn write<W: Write + Send>(
 ) -> Result<Summary, PackError> {
     let bundles = bundles_of(request)?;
     let key = identity_key()?;
-    let disclosure = Disclosure {
-        filter: &request.filter,
-        withhold_parts: &request.withhold_parts,
-    };
+    let disclosure = Disclosure::of(request);
     let mut session = Session::start(out, request, bundles.clone())?;
     let with_page = session.page.carries_files();
     let size = request.checkpoint.checkpoint().size;
@@ -67,16 +65,12 @@ pub(super) fn write<W: Write + Send>(
 /// The numbers of the bundles that the request touches.
 fn bundles_of(request: &PackRequest) -> Result<Range<u64>, PackError> {
     let size = request.checkpoint.checkpoint().size;
-    let end = request.end.unwrap_or(size.next_index());
-    let empty = size == TreeSize::EMPTY && end == request.start;
-    if end > size.next_index() || (request.start >= end && !empty) {
-        return Err(PackError::Range {
-            start: request.start,
-            end,
-            size,
-        });
+    let IndexRange { start, end } = request.range();
+    let empty = size == TreeSize::EMPTY && end == start;
+    if end > size.next_index() || (start >= end && !empty) {
+        return Err(PackError::Range { start, end, size });
     }
-    Ok(request.start.value() / TILE_WIDTH..end.value().div_ceil(TILE_WIDTH))
+    Ok(start.value() / TILE_WIDTH..end.value().div_ceil(TILE_WIDTH))
 }
 
 fn identity_key() -> Result<IdentityKey, PackError> {
@@ -270,10 +264,7 @@ impl<'a, W: Write + Send> Session<'a, W> {
             tree_size: signed.size,
             root: signed.root,
             checkpoint: self.request.checkpoint.note().to_string(),
-            requested: IndexRange {
-                start: self.request.start,
-                end: self.request.end.unwrap_or(signed.size.next_index()),
-            },
+            requested: self.request.range(),
             range,
             recorded: self.period,
             filter: (!self.request.filter.selects_all()).then(|| self.request.filter.clone()),
