@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::error::CliError;
 use crate::{
     ledger::{
         filter::Filter,
@@ -91,6 +92,22 @@ pub(super) struct RangeArgs {
     /// The entry after the last one; without it, to the end of the ledger as it is now
     #[arg(long, value_name = "INDEX", value_parser = index, help_heading = "Which entries")]
     pub(super) end: Option<EntryIndex>,
+}
+
+impl RangeArgs {
+    /// Refuses a range without any entry. Over the network an end of 0 would say the end of the ledger.
+    pub(super) fn refuse_empty(self) -> Result<(), CliError> {
+        match self.end {
+            Some(end) if end <= self.start => Err(CliError::usage(
+                format!(
+                    "there is no entry from {} up to, without, {end}",
+                    self.start
+                ),
+                "--end is the entry after the last one; leave it out for the end of the ledger",
+            )),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Which entries of a range, by their fields.

@@ -36,6 +36,7 @@ pub(super) struct List {
 
 impl List {
     pub(super) fn run(self, output: &mut Output) -> Result<Exit, CliError> {
+        self.range.refuse_empty()?;
         let query = Query {
             start: self.range.start,
             end: self.range.end,

@@ -35,4 +35,4 @@ pub use verify::{
     verify_data_directory, verify_log, verify_pack, verify_receipt, verify_receipt_against,
     verify_receipt_of,
 };
-pub use write::{PackError, PackRequest, Summary, write_pack};
+pub use write::{Disclosed, PackError, PackRequest, Summary, Unmatched, write_pack};

@@ -5,29 +5,35 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use sha2::{Digest as _, Sha256};
+
 use super::{
     args::{self, FilterArgs, RangeArgs},
-    error::CliError,
+    error::{CliError, say},
     exit::Exit,
-    output::{Output, Render, field_table, fields},
+    output::Output,
     pack_file::{NewFile, Replace},
     progress::Progress,
     reading::{LedgerArgs, Place, directory_error, journal_error},
 };
 use crate::{
     ledger::position::count,
-    pack::{PackRequest, write_pack},
+    pack::{PackError, PackRequest, write_pack},
     store::{directory::DataDirectory, timestamps::Timestamps},
 };
 
+mod exported;
 mod journal_source;
 
+use exported::{Exported, Written};
 use journal_source::JournalSource;
 
 /// Export an audit pack: entries, payloads and proofs in one zip file that anyone can verify (offline with --dir)
 ///
 /// Every entry of the range is in the pack. A filter only says whose payloads are disclosed; of the others, and of
-/// parts that are withheld, the pack holds commitments.
+/// parts that are withheld, the pack holds commitments. So it does of the entries around the range that share a bundle
+/// with it. A part to withhold or a value of the filter that fits nothing is refused, so that a slip of the pen
+/// discloses nothing.
 #[derive(Debug, clap::Args)]
 pub(super) struct Export {
     /// The pack to write; it is there whole or not at all
@@ -39,6 +45,9 @@ pub(super) struct Export {
     /// Withhold the parts of this name everywhere, such as comment; may be repeated
     #[arg(long, value_name = "PART", value_parser = args::text)]
     withhold: Vec<String>,
+    /// Go on where a part to withhold, or a value of the filter, fits nothing of the range, and only warn
+    #[arg(long)]
+    allow_unmatched: bool,
     #[command(flatten)]
     range: RangeArgs,
     #[command(flatten)]
@@ -54,32 +63,43 @@ impl Export {
         } else {
             Replace::No
         };
+        self.range.refuse_empty()?;
         let mut file = NewFile::create(&self.out, replace)?;
-        let bytes = match self.ledger.place()? {
+        let received = match self.ledger.place()? {
             #[cfg(feature = "server")]
             Place::Server(url) => self.fetch(&url, &mut file)?,
             Place::Directory(dir) => self.make(&dir, &mut file)?,
         };
         file.keep()?;
+        for unmatched in &received.exported.unmatched {
+            say("warning", unmatched);
+        }
         output.print(&Written {
             path: &self.out,
-            bytes,
+            exported: received.exported,
+            bytes: received.bytes,
+            sha256: received.sha256,
         })?;
         Ok(Exit::Done)
     }
 
     #[cfg(feature = "server")]
-    fn fetch(&self, url: &super::connect::ServerUrl, file: &mut NewFile) -> Result<u64, CliError> {
+    fn fetch(
+        &self,
+        url: &super::connect::ServerUrl,
+        file: &mut NewFile,
+    ) -> Result<Received, CliError> {
         let request = crate::service::proto::ExportPackRequest {
             start: self.range.start.value(),
             end: self.range.end.map_or(0, |end| end.value()),
             disclose: crate::service::convert::filter_to_proto(self.filter.filter()),
             withhold_parts: self.withhold.clone(),
+            allow_unmatched: self.allow_unmatched,
         };
         receive(url, request, &self.out, file)
     }
 
-    fn make(&self, dir: &Path, file: &mut NewFile) -> Result<u64, CliError> {
+    fn make(&self, dir: &Path, file: &mut NewFile) -> Result<Received, CliError> {
         let directory = DataDirectory::open(dir).map_err(directory_error)?;
         let reader = directory.reader().map_err(journal_error)?;
         let checkpoint = reader.checkpoint().ok_or_else(|| {
@@ -91,21 +111,18 @@ impl Export {
             end: self.range.end,
             filter: self.filter.filter(),
             withhold_parts: self.withhold.clone(),
+            allow_unmatched: self.allow_unmatched,
             timestamps: Timestamps::of(directory.path()).list().map_err(|error| {
                 CliError::failed("the ledger's time stamps can't be read").because(error)
             })?,
             history: directory.history().clone(),
             ..PackRequest::full(checkpoint, directory.verifier().clone())
         };
-        let mut counting = Counting {
-            out: BufWriter::with_capacity(1 << 20, file),
-            bytes: 0,
-            progress: Progress::bytes(None),
-        };
+        let mut counting = Counting::new(BufWriter::with_capacity(1 << 20, file));
         let summary = write_pack(&mut counting, &JournalSource::new(reader), &request)
-            .map_err(|error| CliError::failed("the pack can't be exported").because(error))?;
+            .map_err(not_exported)?;
         counting.flush().map_err(CliError::write(&self.out))?;
-        Ok(summary.bytes)
+        Ok(counting.received(Exported::here(summary)))
     }
 }
 
@@ -116,83 +133,83 @@ pub(super) fn receive(
     request: crate::service::proto::ExportPackRequest,
     path: &Path,
     out: &mut dyn Write,
-) -> Result<u64, CliError> {
+) -> Result<Received, CliError> {
     let mut session = super::connect::Session::open(url)?;
     let mut stream = session.call(async |client| client.export_pack(request).await)?;
-    let mut counting = Counting {
-        out,
-        bytes: 0,
-        progress: Progress::bytes(None),
-    };
+    let mut counting = Counting::new(out);
+    let mut summary = None;
     while let Some(answer) = session.next(&mut stream)? {
         counting
             .write_all(&answer.chunk)
             .map_err(CliError::write(path))?;
+        summary = answer.summary;
     }
     counting.flush().map_err(CliError::write(path))?;
-    if counting.bytes == 0 {
-        return Err(CliError::failed(format!("{url} sent an empty pack"))
-            .with_help("is it an Exhibit server of the same version?"));
-    }
-    Ok(counting.bytes)
+    let summary = summary.ok_or_else(|| {
+        CliError::failed(format!("{url} did not send the whole pack"))
+            .with_help("is it an Exhibit server of the same version?")
+    })?;
+    Ok(counting.received(Exported::there(summary)?))
 }
 
-/// Counts what goes through.
+fn not_exported(error: PackError) -> CliError {
+    let help = match &error {
+        PackError::Unmatched(_) => {
+            Some("correct it, or add --allow-unmatched where it may fit nothing")
+        }
+        _ => None,
+    };
+    let failed = CliError::failed("the pack can't be exported").because(error);
+    match help {
+        Some(help) => failed.with_help(help),
+        None => failed,
+    }
+}
+
+/// A pack that came, from wherever.
+pub(super) struct Received {
+    exported: Exported,
+    bytes: u64,
+    sha256: String,
+}
+
+/// Counts and hashes what goes through.
 struct Counting<W> {
     out: W,
     bytes: u64,
+    hash: Sha256,
     progress: Progress,
+}
+
+impl<W: Write> Counting<W> {
+    fn new(out: W) -> Self {
+        Self {
+            out,
+            bytes: 0,
+            hash: Sha256::new(),
+            progress: Progress::bytes(None),
+        }
+    }
+
+    fn received(self, exported: Exported) -> Received {
+        Received {
+            exported,
+            bytes: self.bytes,
+            sha256: hex::encode(self.hash.finalize()),
+        }
+    }
 }
 
 impl<W: Write> Write for Counting<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.out.write(bytes)?;
         self.bytes = self.bytes.saturating_add(count(written));
+        self.hash.update(bytes.get(..written).unwrap_or_default());
         self.progress.set(self.bytes);
         Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
-    }
-}
-
-struct Written<'a> {
-    path: &'a Path,
-    bytes: u64,
-}
-
-impl Written<'_> {
-    fn fields(&self) -> [(&'static str, String); 2] {
-        [
-            ("pack", self.path.display().to_string()),
-            ("bytes", self.bytes.to_string()),
-        ]
-    }
-}
-
-impl Render for Written<'_> {
-    const FORMAT: &'static str = "exhibit-export/1";
-
-    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "exported an audit pack")?;
-        fields(out, &self.fields())?;
-        writeln!(
-            out,
-            "\nNext: exhibit verify {} --vkey VKEY",
-            super::text::safe(&self.path.display().to_string())
-        )
-    }
-
-    fn markdown(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "**Audit pack exported**\n")?;
-        field_table(out, &self.fields())
-    }
-
-    fn json(&self) -> serde_json::Result<serde_json::Value> {
-        Ok(serde_json::json!({
-            "pack": self.path.display().to_string(),
-            "bytes": self.bytes,
-        }))
     }
 }

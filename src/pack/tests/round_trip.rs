@@ -199,6 +199,7 @@ proptest! {
             end: Some(EntryIndex::new(end as u64)),
             withhold_parts: if withhold { vec!["comment".to_owned()] } else { Vec::new() },
             filter,
+            allow_unmatched: true,
             ..ledger.request()
         };
         let report = verify_bytes(&ledger, &pack_of(&ledger, &request), &VerifyOptions::default());

@@ -11,6 +11,8 @@ mod timestamps;
 
 use std::io::Write;
 
+pub use disclosure::{Disclosed, Unmatched};
+
 use super::{
     report::IndexRange,
     source::{PackSource, SourceError},
@@ -44,6 +46,9 @@ pub struct PackRequest {
     pub filter: Filter,
     /// Names of parts to withhold everywhere.
     pub withhold_parts: Vec<String>,
+    /// Whether a name to withhold, or a value of the filter, may fit nothing. Otherwise that is refused: it is most
+    /// often a slip of the pen.
+    pub allow_unmatched: bool,
     /// Time stamps of the ledger; those that say something about the range go into the pack.
     pub timestamps: Vec<StampedCheckpoint>,
 }
@@ -59,6 +64,7 @@ impl PackRequest {
             end: None,
             filter: Filter::default(),
             withhold_parts: Vec::new(),
+            allow_unmatched: false,
             timestamps: Vec::new(),
         }
     }
@@ -86,10 +92,16 @@ pub struct Summary {
     pub size: TreeSize,
     /// The root that the checkpoint signs.
     pub root: RootHash,
+    /// The entries that were asked for.
+    pub requested: IndexRange,
     /// The entries in the pack, bundles on the edges whole.
     pub range: IndexRange,
     /// How many entries and payloads went in.
     pub counts: Counts,
+    /// What became of the payloads.
+    pub disclosed: Disclosed,
+    /// What was asked for and fits nothing, where that is allowed.
+    pub unmatched: Vec<Unmatched>,
     /// Bytes of the zip file.
     pub bytes: u64,
 }
@@ -107,6 +119,9 @@ pub enum PackError {
         /// What the checkpoint covers.
         size: TreeSize,
     },
+    /// A name to withhold, or a value of the filter, fits nothing, and that is not allowed.
+    #[error("{}", unmatched(.0))]
+    Unmatched(Vec<Unmatched>),
     /// The output could not be written.
     #[error("the pack can't be written: {0}")]
     Output(#[from] std::io::Error),
@@ -116,6 +131,11 @@ pub enum PackError {
     /// What the ledger holds is not what its checkpoint signs: nobody would accept the pack.
     #[error("the ledger is damaged, so the pack would not verify: {0}; run `exhibit verify` on it")]
     Damaged(String),
+}
+
+fn unmatched(all: &[Unmatched]) -> String {
+    let problems = all.iter().map(|unmatched| unmatched.problem.as_str());
+    problems.collect::<Vec<_>>().join("; ")
 }
 
 /// Writes an audit pack as a zip file. Everything is verified on its way out, so what was written verifies.

@@ -2,7 +2,11 @@
 
 use std::io;
 
-use super::{PackError, bundles::Bundle, disclosure::Disclosure};
+use super::{
+    PackError,
+    bundles::Bundle,
+    disclosure::{Disclosure, Tally},
+};
 use crate::{
     ledger::{
         position::EntryIndex,
@@ -21,6 +25,7 @@ pub(super) struct Prepared {
     pub(super) entries: Packed,
     pub(super) payloads: Packed,
     pub(super) report: ChunkReport,
+    pub(super) tally: Tally,
     pub(super) jsonl: Listing,
     pub(super) csv: Listing,
     /// The bundle's share of `index.html`, where that carries the pack's files.
@@ -53,7 +58,8 @@ pub(super) fn prepare(
     let entries = decode_entry_bundle(&bundle.entries, usize::from(span.width))
         .map_err(|error| damaged(&error))?;
     let first = EntryIndex::new(span.first());
-    let payloads = disclosure.apply(first, &entries, bundle.payloads)?;
+    let mut tally = Tally::default();
+    let payloads = disclosure.apply(first, &entries, bundle.payloads, &mut tally)?;
     let (mut lines, mut rows) = (JsonLines::default(), CsvRows::default());
     let bytes = bundle.entries.len();
     let both = bytes.saturating_add(payloads.len());
@@ -69,6 +75,7 @@ pub(super) fn prepare(
         if let (Some(entry), Some(parts)) = (seen.entry, seen.parts) {
             lines.line(entry, &seen.leaf, parts, &mut jsonl);
             rows.row(entry, &seen.leaf, parts, &mut csv);
+            tally.see(disclosure.range(), entry, parts);
         }
     });
     let time = |line: &Option<crate::ledger::verify::Line>| {
@@ -86,6 +93,7 @@ pub(super) fn prepare(
         entries,
         payloads,
         report,
+        tally,
         jsonl: Listing::of(jsonl)?,
         csv: Listing::of(csv)?,
         page,

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io::Write, ops::Range};
 use super::{
     PackError, PackRequest, Summary,
     bundles::{Bundle, Bundles},
-    disclosure::Disclosure,
+    disclosure::{Disclosure, Tally},
     page::{PageWriter, carries_files},
     prepare::{Listing, Prepared, prepare},
     readme::readme,
@@ -59,7 +59,14 @@ pub(super) fn write<W: Write + Send>(
         |bundle: Bundle| prepare(bundle, &disclosure, &key, with_page),
         |prepared| session.take(prepared?),
     )?;
-    session.finish(source)
+    let unmatched = disclosure.unmatched(&session.tally);
+    if !unmatched.is_empty() && !request.allow_unmatched {
+        return Err(PackError::Unmatched(unmatched));
+    }
+    Ok(Summary {
+        unmatched,
+        ..session.finish(source)?
+    })
 }
 
 /// The numbers of the bundles that the request touches.
@@ -85,6 +92,7 @@ struct Session<'a, W> {
     bundles: Range<u64>,
     container: ContainerWriter<W>,
     check: LedgerCheck,
+    tally: Tally,
     breaks: Breaks,
     sequences: Sequences,
     tiles: UpperTiles,
@@ -135,6 +143,7 @@ impl<'a, W: Write + Send> Session<'a, W> {
             bundles,
             container: ContainerWriter::new(out),
             check: LedgerCheck::starting_at(first, origin.as_str()),
+            tally: Tally::default(),
             breaks: Breaks::default(),
             sequences: Sequences::default(),
             tiles: UpperTiles::default(),
@@ -232,6 +241,7 @@ impl<'a, W: Write + Send> Session<'a, W> {
             let first = self.period.take().map_or(first, |period| period.first);
             self.period = Some(Period { first, last });
         }
+        self.tally.join(std::mem::take(&mut prepared.tally));
         self.breaks
             .take(std::mem::take(&mut prepared.report.breaks));
         self.check.absorb(prepared.report);
@@ -290,8 +300,11 @@ impl<'a, W: Write + Send> Session<'a, W> {
         Ok(Summary {
             size: signed.size,
             root: signed.root,
+            requested: self.request.range(),
             range,
             counts,
+            disclosed: self.tally.into_disclosed(counts.parts_withheld),
+            unmatched: Vec::new(),
             bytes: self.container.finish()?,
         })
     }

@@ -12,19 +12,22 @@ use tokio::runtime::Handle;
 use tonic::Status;
 
 use super::{
-    errors::{Reason, damaged, invalid_field, refusal, refusal_about},
+    errors::{Reason, damaged, invalid_field, invalid_fields, refusal, refusal_about},
     pages::{PageSender, Pages, pages},
     read::{filter, range},
 };
 use crate::{
     ledger::{
         checkpoint::SignedCheckpoint,
+        event::InvalidEvent,
         payload::PART_NAME_BYTES_MAX,
         position::{EntryIndex, TreeSize},
         tile::TileId,
     },
-    pack::{Block, PackError, PackRequest, PackSource, SourceError, write_pack},
-    service::{ledger::Ledger, proto},
+    pack::{
+        Block, PackError, PackRequest, PackSource, SourceError, Summary, Unmatched, write_pack,
+    },
+    service::{convert::time_to_proto, ledger::Ledger, proto},
 };
 
 /// Bytes of a chunk.
@@ -57,6 +60,7 @@ pub(super) fn export_pack(
         end: Some(end),
         filter: filter(request.disclose, "disclose")?,
         withhold_parts: request.withhold_parts,
+        allow_unmatched: request.allow_unmatched,
         timestamps: Vec::new(),
     };
     let kept = ledger.timestamps().clone();
@@ -77,7 +81,7 @@ pub(super) fn export_pack(
                 };
                 write_pack(&mut chunks, &Source(ledger), &request)
             })
-            .and_then(|_| Ok(chunks.send()?));
+            .and_then(|summary| Ok(chunks.finish(&summary, (start, end))?));
         if let Err(error) = written {
             chunks.sender.end_with(failed(&error));
         }
@@ -104,9 +108,22 @@ fn check_withheld(names: &[String]) -> Result<(), Status> {
     Ok(())
 }
 
+fn told_of(unmatched: &Unmatched) -> String {
+    format!(
+        "{}; correct it, or set allow_unmatched where it may fit nothing",
+        unmatched.problem
+    )
+}
+
 fn failed(error: &PackError) -> Status {
     match error {
         PackError::Range { .. } => refusal(Reason::InvalidField, error.to_string()),
+        PackError::Unmatched(unmatched) => invalid_fields(
+            unmatched
+                .iter()
+                .map(|unmatched| InvalidEvent::new(unmatched.field.as_str(), told_of(unmatched)))
+                .collect(),
+        ),
         // The client is gone, or was given up and told so.
         PackError::Output(_) => refusal(Reason::AnswersNotTaken, error.to_string()),
         PackError::Source(_) | PackError::Damaged(_) => damaged(error),
@@ -126,11 +143,44 @@ impl Chunks {
             return Ok(());
         }
         let buffer = std::mem::replace(&mut self.buffer, Vec::with_capacity(CHUNK_BYTES));
-        let chunk = proto::ExportPackResponse {
+        self.send_message(proto::ExportPackResponse {
             chunk: buffer.into(),
+            summary: None,
+        })
+    }
+
+    /// Sends what is left of the pack, and what was exported.
+    fn finish(
+        &mut self,
+        summary: &Summary,
+        (start, end): (EntryIndex, EntryIndex),
+    ) -> io::Result<()> {
+        self.send()?;
+        let disclosed = &summary.disclosed;
+        let summary = proto::ExportSummary {
+            start: start.value(),
+            end: end.value(),
+            entries: summary.counts.entries,
+            payloads_disclosed: disclosed.payloads,
+            parts_disclosed: summary.counts.parts_disclosed,
+            parts_withheld: disclosed.withheld.clone().into_iter().collect(),
+            parts_withheld_of_other_names: disclosed.withheld_of_other_names,
+            parts_withheld_before: disclosed.withheld_before,
+            first_recorded_at: disclosed.recorded.map(|(first, _)| time_to_proto(first)),
+            last_recorded_at: disclosed.recorded.map(|(_, last)| time_to_proto(last)),
+            unmatched: (summary.unmatched.iter())
+                .map(|unmatched| unmatched.problem.clone())
+                .collect(),
         };
+        self.send_message(proto::ExportPackResponse {
+            chunk: Vec::new().into(),
+            summary: Some(summary),
+        })
+    }
+
+    fn send_message(&mut self, message: proto::ExportPackResponse) -> io::Result<()> {
         self.runtime
-            .block_on(self.sender.send(vec![chunk]))
+            .block_on(self.sender.send(vec![message]))
             .map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "the client takes no more"))
     }
 }

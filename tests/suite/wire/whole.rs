@@ -143,9 +143,12 @@ async fn the_baseline_answers_in_the_same_shape_and_keeps_nothing() {
 }
 
 async fn export(client: &mut Client, request: proto::ExportPackRequest, to: &std::path::Path) {
+    let request_start = request.start;
     let chunks = client.export_pack(request).await.unwrap().into_inner();
     let (chunks, end) = all(chunks).await;
     end.unwrap();
+    let summary = chunks.last().unwrap().summary.clone().unwrap();
+    assert_eq!(summary.start, request_start);
     let bytes: Vec<u8> = chunks.into_iter().flat_map(|chunk| chunk.chunk).collect();
     std::fs::write(to, bytes).unwrap();
 }
@@ -180,6 +183,13 @@ async fn an_exported_pack_verifies_whole_and_in_part() {
             ..proto::Filter::default()
         }),
         ..proto::ExportPackRequest::default()
+    };
+    let refused = client.export_pack(request.clone()).await.unwrap();
+    let (_, end) = all(refused.into_inner()).await;
+    assert_eq!(fields(&end.unwrap_err()), ["disclose.subjects[0]"]);
+    let request = proto::ExportPackRequest {
+        allow_unmatched: true,
+        ..request
     };
     export(&mut client, request, &part).await;
     let options = exhibit::pack::VerifyOptions::default();
