@@ -227,6 +227,13 @@ impl Packed {
         &self.path
     }
 
+    /// The same with bytes behind its own that no reader asks for.
+    #[cfg(test)]
+    pub(super) fn hiding(mut self, bytes: &[u8]) -> Self {
+        self.bytes.extend_from_slice(bytes);
+        self
+    }
+
     /// Its bytes as they are kept, and how.
     pub(super) fn kept(&self) -> (Method, &[u8]) {
         (self.method, &self.bytes)

@@ -41,27 +41,32 @@ pub(super) fn holds_tile(id: TileId, bundles: &Range<u64>, size: TreeSize) -> bo
 }
 
 /// The tiles above level 0, and the one at the right edge of level 0 where it lies beyond the bundles: what a pack
-/// holds beside the tiles of its bundles.
-pub(super) fn other_tiles(bundles: Range<u64>, size: TreeSize) -> impl Iterator<Item = TileId> {
+/// holds beside the tiles of its bundles. These are given as runs of consecutive numbers, so that the work goes with the
+/// bundles that are there, however far apart they are said to lie and however large the tree is said to be.
+pub(super) fn other_tiles(runs: Vec<Range<u64>>, size: TreeSize) -> impl Iterator<Item = TileId> {
     (0..TILE_HEIGHT).flat_map(move |level| {
         let total = slots(level, size);
         let tiles = total.div_ceil(TILE_WIDTH);
-        let last = tiles.checked_sub(1);
-        // A file's name can claim any bundle: what lies beyond the tree is not gone through.
-        let (first, end) = match over(level, &bundles) {
-            Some((first, over)) if level > 0 => (first, over.saturating_add(1).min(tiles)),
-            _ => (0, 0),
-        };
-        let bundles = bundles.clone();
-        let edge = last.filter(move |last| {
-            let beside = !(first..end).contains(last);
-            let of_bundle = level == 0 && bundles.contains(last);
-            beside && !of_bundle
-        });
-        let edge = edge
+        let mut above: Vec<Range<u64>> = Vec::new();
+        for run in runs.iter().filter(|_| level > 0) {
+            let Some((first, last)) = over(level, run) else {
+                continue;
+            };
+            let gone = above.last().map_or(0, |run| run.end);
+            let (first, end) = (first.max(gone), last.saturating_add(1).min(tiles));
+            if first < end {
+                above.push(first..end);
+            }
+        }
+        let there = if level == 0 { &runs } else { &above };
+        let edge = tiles
+            .checked_sub(1)
+            .filter(|last| !there.iter().any(|run| run.contains(last)))
             .and_then(|number| Span::of(number, total))
             .filter(|span| !span.is_full());
-        (first..end)
+        above
+            .into_iter()
+            .flatten()
             .filter_map(move |number| Span::of(number, total))
             .chain(edge)
             .map(move |span| TileId { level, span })

@@ -6,8 +6,12 @@
 //! hidden behind an early end, a final block is put behind it that holds a [`Seal`] no writer could foresee: only a run
 //! that ends where a block may begin, with every byte of it used, gives its content and then the seal.
 
-use std::cell::RefCell;
+use std::{
+    cell::RefCell,
+    io::{self, BufRead, Read},
+};
 
+use flate2::{FlushDecompress, Status};
 use libdeflater::Decompressor;
 
 use super::FileError;
@@ -39,9 +43,9 @@ impl Seal {
     ///
     /// # Errors
     /// When the system has no random bytes.
-    pub fn draw() -> std::io::Result<Self> {
+    pub fn draw() -> io::Result<Self> {
         let mut bytes = [0; Self::BYTES];
-        getrandom::fill(&mut bytes).map_err(|error| std::io::Error::other(error.to_string()))?;
+        getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
         Ok(Self(bytes))
     }
 
@@ -130,15 +134,67 @@ fn inflate_other(packed: &[u8], bytes: usize) -> Result<Vec<u8>, FileError> {
     // One byte more than expected, so that a longer content shows.
     let mut content = Vec::with_capacity(bytes.saturating_add(1));
     let status = inflate
-        .decompress_vec(packed, &mut content, flate2::FlushDecompress::Finish)
+        .decompress_vec(packed, &mut content, FlushDecompress::Finish)
         .map_err(|_| damaged())?;
-    let all = status == flate2::Status::StreamEnd && inflate.total_in() == count(packed.len());
+    let all = status == Status::StreamEnd && inflate.total_in() == count(packed.len());
     if all { Ok(content) } else { Err(damaged()) }
+}
+
+/// A member as a stream. It ends where its last block does, and nothing may be left behind that.
+pub(super) struct Inflating<R> {
+    packed: R,
+    inflate: flate2::Decompress,
+    ended: bool,
+}
+
+impl<R> Inflating<R> {
+    pub(super) fn new(packed: R) -> Self {
+        Self {
+            packed,
+            inflate: flate2::Decompress::new(false),
+            ended: false,
+        }
+    }
+}
+
+impl<R: BufRead> Read for Inflating<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let damaged = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
+        while !buffer.is_empty() {
+            let packed = self.packed.fill_buf()?;
+            if self.ended {
+                return match packed {
+                    [] => Ok(0),
+                    _ => Err(damaged("there are bytes behind its last block")),
+                };
+            }
+            let (taken, made) = (self.inflate.total_in(), self.inflate.total_out());
+            let flush = match packed {
+                [] => FlushDecompress::Finish,
+                _ => FlushDecompress::None,
+            };
+            let status = self
+                .inflate
+                .decompress(packed, buffer, flush)
+                .map_err(|_| damaged("it does not inflate"))?;
+            let taken = length(self.inflate.total_in().saturating_sub(taken));
+            let made = length(self.inflate.total_out().saturating_sub(made));
+            self.packed.consume(taken);
+            self.ended = status == Status::StreamEnd;
+            if made > 0 {
+                return Ok(made);
+            }
+            if !self.ended && taken == 0 {
+                return Err(damaged("it ends before its last block"));
+            }
+        }
+        Ok(0)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::arithmetic_side_effects)]
+    #![allow(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
     use proptest::prelude::*;
 
@@ -198,6 +254,38 @@ mod tests {
         early.extend_from_slice(&run_of(b""));
         assert!(!Run::new(early.clone()).is(&seal, b"all there is to see"));
         assert!(Run::new(early).inflate(&seal, 19).is_none());
+    }
+
+    fn streamed(packed: &[u8], piece: usize) -> io::Result<Vec<u8>> {
+        let mut stream = Inflating::new(io::BufReader::with_capacity(piece, packed));
+        let (mut content, mut buffer) = (Vec::new(), vec![0; piece]);
+        loop {
+            match stream.read(&mut buffer)? {
+                0 => return Ok(content),
+                read => content.extend_from_slice(&buffer[..read]),
+            }
+        }
+    }
+
+    #[test]
+    fn a_stream_is_its_whole_content_and_nothing_stands_behind_it() {
+        for length in [0, 1, 7, 70_000] {
+            let content: Vec<u8> = (0..length).map(|n| (n % 251) as u8).collect();
+            let mut packed = [run_of(b""), run_of(&content), run_of(b"")].concat();
+            for piece in [1, 7, 1000, 1 << 17] {
+                let cut = streamed(&packed, piece).unwrap_err();
+                assert_eq!(cut.to_string(), "it ends before its last block");
+            }
+            packed.extend_from_slice(&LAST_BLOCK);
+            for piece in [1, 7, 1000, 1 << 17] {
+                assert_eq!(streamed(&packed, piece).unwrap(), content);
+            }
+            packed.extend_from_slice(b"and what nobody sees");
+            for piece in [1, 7, 1000, 1 << 17] {
+                let behind = streamed(&packed, piece).unwrap_err();
+                assert_eq!(behind.to_string(), "there are bytes behind its last block");
+            }
+        }
     }
 
     #[test]

@@ -9,11 +9,9 @@ use std::{
     io::{self, BufRead, BufReader, Read},
 };
 
-use flate2::bufread::DeflateDecoder;
-
 use super::{
     FileError, PackFiles,
-    inflate::{Seal, inflate_member},
+    inflate::{Inflating, Seal, inflate_member},
     read_exact_at,
     runs::Runs,
 };
@@ -248,7 +246,7 @@ impl PackFiles for ZipFiles {
                 left,
             }),
             Method::Deflated => Box::new(Checked {
-                inner: DeflateDecoder::new(packed),
+                inner: Inflating::new(packed),
                 member,
                 crc,
                 left,
@@ -372,9 +370,11 @@ impl<R: Read> Read for Checked<'_, R> {
         let read = self
             .inner
             .read(buffer)
-            .map_err(|_| damaged("it does not inflate"))?;
-        let piece = buffer.get(..read).unwrap_or_default();
-        self.crc.update(piece);
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::UnexpectedEof => damaged("it goes beyond the end of the zip"),
+                _ => error,
+            })?;
+        self.crc.update(buffer.get(..read).unwrap_or_default());
         self.left = self
             .left
             .checked_sub(count(read))

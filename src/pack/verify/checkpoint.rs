@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// Reads the checkpoint: what it signs, where it can be read at all.
+/// Reads the checkpoint: what it signs, where it can be read at all. Where a trusted key signed it, the report has it.
 pub(super) fn read_checkpoint(
     files: &dyn PackFiles,
     keys: &Keyring,

@@ -1,6 +1,9 @@
 //! Which files a pack has, and which of them have no business there.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    ops::Range,
+};
 
 use crate::{
     ledger::{
@@ -9,9 +12,10 @@ use crate::{
         tile::{Span, TileId},
     },
     pack::{
+        carried::CARRIED,
         manifest::{
-            CHECKPOINT, EVENTS_CSV, EVENTS_JSONL, KEY_HISTORY, MANIFEST, Manifest, README,
-            VERIFIER_KEY,
+            CHECKPOINT, EVENTS_CSV, EVENTS_JSONL, INDEX_HTML, KEY_HISTORY, MANIFEST, Manifest,
+            README, VERIFIER_KEY, timestamp::TimestampPath,
         },
         tiles::holds_tile,
     },
@@ -50,6 +54,19 @@ impl Layout {
         }
     }
 
+    /// The numbers of the bundles, as runs of consecutive ones.
+    pub(super) fn runs(&self) -> Vec<Range<u64>> {
+        let mut runs: Vec<Range<u64>> = Vec::new();
+        for number in self.spans.iter().map(|span| span.number) {
+            let next = number.saturating_add(1);
+            match runs.last_mut().filter(|run| run.end == number) {
+                Some(run) => run.end = next,
+                None => runs.push(number..next),
+            }
+        }
+        runs
+    }
+
     fn has(&self, span: Span) -> bool {
         self.spans
             .binary_search_by_key(&span.number, |span| span.number)
@@ -58,7 +75,7 @@ impl Layout {
             == Some(&span)
     }
 
-    /// The files that are not of this layout, of a tree of this size, and not in the manifest.
+    /// The files that are not of this layout, of a tree of this size, and no extra files of the manifest either.
     pub(super) fn unexpected<'a>(
         &'a self,
         paths: &'a [String],
@@ -66,32 +83,100 @@ impl Layout {
         manifest: Option<&'a Manifest>,
     ) -> impl Iterator<Item = Finding> + 'a {
         let bundles = self.bundles();
-        let belongs = move |path: &str| {
-            let named = [
-                CHECKPOINT,
-                EVENTS_CSV,
-                EVENTS_JSONL,
-                KEY_HISTORY,
-                MANIFEST,
-                README,
-                VERIFIER_KEY,
-            ];
-            if named.contains(&path) || manifest.is_some_and(|m| m.files.contains_key(path)) {
-                return true;
+        let extra = extra_files(paths, manifest);
+        let belongs = move |path: &str| match place_of(path) {
+            Place::Fixed => true,
+            Place::Named => manifest.is_some_and(|manifest| manifest.files.contains_key(path)),
+            Place::Other => extra.contains(path),
+            Place::Tree => {
+                let payload = path.strip_prefix("payload/");
+                if let Some(span) = entry_span(path).or_else(|| payload?.parse().ok()) {
+                    return self.has(span);
+                }
+                path.parse::<TileId>().is_ok_and(|id| {
+                    size.is_none_or(|size| holds_tile(id, &bundles, size))
+                        || (id.level == 0 && self.has(id.span))
+                })
             }
-            let payload = path.strip_prefix("payload/");
-            if let Some(span) = entry_span(path).or_else(|| payload?.parse().ok()) {
-                return self.has(span);
-            }
-            path.parse::<TileId>().is_ok_and(|id| {
-                size.is_none_or(|size| holds_tile(id, &bundles, size))
-                    || (id.level == 0 && self.has(id.span))
-            })
         };
         paths.iter().filter(move |path| !belongs(path)).map(|path| {
             Finding::new(FindingKind::UnexpectedFile, "no such file", "a file").in_place(path)
         })
     }
+}
+
+/// What a file of a pack is by its path.
+enum Place {
+    /// A file of every pack, or of any that has such a thing.
+    Fixed,
+    /// A file that a pack may have, named in the manifest.
+    Named,
+    /// A bundle or a hash tile.
+    Tree,
+    /// Nothing that the form of a pack knows.
+    Other,
+}
+
+fn place_of(path: &str) -> Place {
+    let fixed = [
+        CHECKPOINT,
+        EVENTS_CSV,
+        EVENTS_JSONL,
+        KEY_HISTORY,
+        MANIFEST,
+        README,
+        VERIFIER_KEY,
+    ];
+    let named = |path: &str| {
+        path == INDEX_HTML
+            || CARRIED.iter().any(|carried| carried.path == path)
+            || path.parse::<TimestampPath>().is_ok()
+    };
+    if fixed.contains(&path) {
+        Place::Fixed
+    } else if path.starts_with("tile/") || path.starts_with("payload/") {
+        Place::Tree
+    } else if named(path) {
+        Place::Named
+    } else {
+        Place::Other
+    }
+}
+
+/// Whether the form of a pack knows nothing of a file with this path, and only its digest can be checked.
+pub(super) fn is_extra(path: &str) -> bool {
+    matches!(place_of(path), Place::Other)
+}
+
+/// The files that only the manifest accounts for. Each has a strict name that no system takes for that of another file,
+/// so that what is unpacked is what was verified.
+fn extra_files<'a>(paths: &'a [String], manifest: Option<&'a Manifest>) -> HashSet<&'a str> {
+    let named: Vec<&str> = manifest
+        .into_iter()
+        .flat_map(|manifest| manifest.files.keys())
+        .map(String::as_str)
+        .filter(|path| is_extra(path) && is_strict(path))
+        .collect();
+    let mut folded: HashMap<String, u64> = named
+        .iter()
+        .map(|path| (path.to_ascii_lowercase(), 0))
+        .collect();
+    for path in paths.iter().filter(|_| !named.is_empty()) {
+        if let Some(times) = folded.get_mut(&path.to_ascii_lowercase()) {
+            *times = times.saturating_add(1);
+        }
+    }
+    let once = |path: &&str| folded.get(&path.to_ascii_lowercase()) == Some(&1);
+    named.into_iter().filter(once).collect()
+}
+
+/// Whether a name is one everywhere: of ASCII letters, digits and `-_.`, in parts between `/` that are not empty and
+/// don't end in a dot.
+fn is_strict(path: &str) -> bool {
+    path.split('/').all(|part| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        !part.is_empty() && !part.ends_with('.') && part.bytes().all(plain)
+    })
 }
 
 fn entry_span(path: &str) -> Option<Span> {

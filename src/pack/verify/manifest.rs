@@ -2,7 +2,7 @@
 
 use std::{io::Read, path::Path};
 
-use super::VerifyError;
+use super::{VerifyError, layout::is_extra};
 use crate::{
     ledger::{
         checkpoint::SignedCheckpoint,
@@ -22,6 +22,9 @@ use crate::{
         report::{IndexRange, Report},
     },
 };
+
+/// The most files that are named of those that only the manifest accounts for.
+const EXTRA_SHOWN_MAX: usize = 20;
 
 /// What was found in the pack.
 pub(super) struct Found<'a> {
@@ -159,6 +162,11 @@ fn compare_files(
         let (expected, none) = ("a digest in the manifest".to_owned(), "none".to_owned());
         findings.push(mismatch(KEY_HISTORY, expected, none));
     }
+    if manifest.files.contains_key(MANIFEST) {
+        let (expected, one) = ("no digest of itself".to_owned(), "one".to_owned());
+        findings.push(mismatch(MANIFEST, expected, one));
+    }
+    unknown.extend(extra_remark(manifest));
     for (path, digest) in &manifest.files {
         let there = match path.as_str() {
             EVENTS_JSONL => found.jsonl,
@@ -203,6 +211,27 @@ fn compare_files(
         Err(FileError::Io(error)) => return Err(unreadable(MANIFEST, error)),
     }
     Ok(findings)
+}
+
+/// Says which files nothing but the manifest accounts for.
+fn extra_remark(manifest: &Manifest) -> Option<String> {
+    let mut extra = manifest.files.keys().filter(|path| is_extra(path));
+    let shown: Vec<_> = extra
+        .by_ref()
+        .take(EXTRA_SHOWN_MAX)
+        .map(|path| format!("{path:?}"))
+        .collect();
+    let more = extra.count();
+    let shown = shown.join(", ");
+    match (shown.as_str(), more) {
+        ("", _) => None,
+        (shown, 0) => Some(format!(
+            "{shown}: only the digest of each was checked, against the manifest"
+        )),
+        (shown, more) => Some(format!(
+            "{shown} and {more} more files: only the digest of each was checked, against the manifest"
+        )),
+    }
 }
 
 /// Hashes a file that says it has this length.

@@ -103,7 +103,12 @@ pub(super) fn verify_files(
         ordered.kept.watch(checkpoint.size);
     }
     ordered.findings = findings;
-    check_upper_tiles(files, &mut ordered, bundles.clone(), proving);
+    let trusted = proving.filter(|_| report.signed.is_some());
+    check_upper_tiles(files, &mut ordered, &layout, trusted);
+    if checkpoint.is_some() && report.signed.is_none() {
+        let unsigned = "the hash tiles above the bundles: no trusted key signed the checkpoint";
+        report.not_checked.push(unsigned.to_owned());
+    }
     let (ran, (container, page)) = rayon::join(
         || run(files, &layout, size, &mut ordered, progress),
         || {
@@ -298,6 +303,7 @@ fn finish(
     report.checked.extend(said.page.checked);
     report.not_checked.extend(said.page.not_checked);
     findings.sort();
+    findings.cut();
     report.findings = findings;
     breaks.state(covered, report);
     pack_remarks(manifest, report);

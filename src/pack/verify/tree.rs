@@ -11,7 +11,7 @@ use crate::{
         checkpoint::Checkpoint,
         finding::{Finding, FindingKind},
         position::EntryIndex,
-        tile::{Span, TILE_WIDTH},
+        tile::{Span, TILE_WIDTH, TileId},
     },
     pack::{
         manifest::Manifest,
@@ -22,27 +22,34 @@ use crate::{
 };
 
 /// Looks at the tiles above level 0. In a partial pack they are all that leads from its entries to the signed root; in
-/// a full one they are made again from the entries later.
+/// a full one they are made again from the entries later. `checkpoint` is one that a trusted key signed: under any other
+/// there is nothing to lead to.
 pub(super) fn check_upper_tiles(
     files: &dyn PackFiles,
     ordered: &mut Ordered<'_>,
-    bundles: Range<u64>,
+    layout: &Layout,
     checkpoint: Option<&Checkpoint>,
 ) {
-    let Some(checkpoint) = checkpoint.filter(|_| !bundles.is_empty()) else {
+    let Some(checkpoint) = checkpoint.filter(|_| !layout.spans.is_empty()) else {
         return;
     };
-    let full = bundles == (0..checkpoint.size.value().div_ceil(TILE_WIDTH));
+    let full = layout.bundles() == (0..checkpoint.size.value().div_ceil(TILE_WIDTH));
     let mut edge_said = full;
-    for id in other_tiles(bundles, checkpoint.size) {
+    let mut missing: Option<(TileId, u64)> = None;
+    for id in other_tiles(layout.runs(), checkpoint.size) {
         let Some(hashes) = tile_of(files, id) else {
-            let there = files.length(&id.to_string());
-            let kind = there.map_or(FindingKind::TileMissing, |_| FindingKind::TileAltered);
-            let expected = format!("{} hashes", id.span.width);
-            let found = there.map_or("nothing".to_owned(), |bytes| format!("{bytes} bytes"));
-            ordered
-                .findings
-                .push(Finding::new(kind, expected, found).in_place(id));
+            match files.length(&id.to_string()) {
+                None => {
+                    let (_, more) = missing.get_or_insert((id, 0));
+                    *more = more.saturating_add(1);
+                }
+                Some(bytes) => {
+                    let expected = format!("{} hashes", id.span.width);
+                    let found = format!("{bytes} bytes");
+                    let finding = Finding::new(FindingKind::TileAltered, expected, found);
+                    ordered.findings.push(finding.in_place(id));
+                }
+            }
             edge_said |= !id.span.is_full();
             continue;
         };
@@ -64,6 +71,15 @@ pub(super) fn check_upper_tiles(
             );
             ordered.findings.push(finding.in_place(id));
         }
+    }
+    if let Some((id, tiles)) = missing {
+        let expected = format!("{} hashes", id.span.width);
+        let found = match tiles.saturating_sub(1) {
+            0 => "nothing".to_owned(),
+            more => format!("nothing, nor for {more} more tiles"),
+        };
+        let finding = Finding::new(FindingKind::TileMissing, expected, found);
+        ordered.findings.push(finding.in_place(id));
     }
 }
 

@@ -344,7 +344,7 @@ impl<'a, W: Write + Send> Session<'a, W> {
             (count(hashes.len()) == u64::from(id.span.width)).then_some(hashes)
         };
         let tree = SignedTree::open(signed.size, signed.root, read);
-        for id in other_tiles(self.bundles.clone(), signed.size) {
+        for id in other_tiles(vec![self.bundles.clone()], signed.size) {
             let bytes = source.tile(id).map_err(PackError::Source)?;
             let hashes = decode_tile(&bytes)
                 .filter(|hashes| tree.vouches_for(id, hashes).is_ok())
