@@ -34,6 +34,8 @@ pub const BREAK_PRODUCER: &str = "exhibit break confirm";
 pub const BREAK_BY: &str = "by";
 /// The most findings that one confirmation names.
 pub const BREAK_FINDINGS_MAX: usize = 1000;
+/// The most that all confirmations together name; what is beyond it covers nothing, so that memory stays bounded.
+pub const KNOWN_MAX: usize = 1_000_000;
 
 macro_rules! known_kinds {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $finding:expr;)*) => {

@@ -6,14 +6,10 @@ use serde::Serialize;
 
 use super::report::{Report, Subject};
 use crate::ledger::{
-    breaks::{BreakConfirmation, Known, KnownKind},
-    finding::Finding,
+    breaks::{BreakConfirmation, KNOWN_MAX, Known, KnownKind},
     position::{EntryIndex, count},
     verify::Findings,
 };
-
-/// The most that all confirmations together name; what is beyond it covers nothing, so that memory stays bounded.
-pub const KNOWN_MAX: usize = 100_000;
 
 /// The confirmations that a verification has read, in order.
 #[derive(Debug, Default)]
@@ -75,16 +71,19 @@ impl Breaks {
         self.known.contains_key(known)
     }
 
-    /// Takes what is confirmed out of the findings, and gives it.
+    /// Takes what is confirmed out of the findings, however many it is, and gives it. What is left is all that is listed.
     pub fn cover(&self, findings: &mut Findings) -> HashSet<Known> {
-        if self.known.is_empty() {
-            return HashSet::new();
+        let mut covered = HashSet::new();
+        if !self.known.is_empty() {
+            findings.retain(|finding| {
+                let known = Known::of(finding).filter(|known| self.covers(known));
+                let stays = known.is_none();
+                covered.extend(known);
+                stays
+            });
         }
-        let known = |finding: &Finding| Known::of(finding).filter(|known| self.covers(known));
-        let covered: Vec<Known> = findings.listed.iter().filter_map(known).collect();
-        findings.listed.retain(|finding| known(finding).is_none());
-        findings.total = findings.total.saturating_sub(count(covered.len()));
-        covered.into_iter().collect()
+        findings.cut();
+        covered
     }
 
     /// Puts the findings into a report, without what is confirmed, and says what is. The report's sources and range are

@@ -1,5 +1,7 @@
 //! The confirmed break: a ledger with a rotten sector goes on, and every verifier says what is known of it, and no more.
 
+mod many;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -102,6 +104,10 @@ impl Broken {
 
     /// Confirms, with whatever is named.
     fn confirm(&self, named: &[&str]) -> Done {
+        self.run(&self.confirming(named))
+    }
+
+    fn confirming<'a>(&'a self, named: &[&'a str]) -> Vec<&'a str> {
         let said = [
             "--what",
             "a sector is gone",
@@ -110,8 +116,7 @@ impl Broken {
             "--by",
             "Ada",
         ];
-        let arguments = [&["break", "confirm", self.dir()], &said[..], named].concat();
-        self.run(&arguments)
+        [&["break", "confirm", self.dir()], &said[..], named].concat()
     }
 
     fn verify(&self) -> Report {

@@ -1,6 +1,7 @@
 //! `exhibit break confirm`: an entry that says that a damage is known.
 
 use std::{
+    collections::HashSet,
     io::{self, Write},
     path::PathBuf,
 };
@@ -37,6 +38,9 @@ use crate::{
         journal::{JournalOptions, LostPayloads},
     },
 };
+
+/// The most bytes of what one confirmation names, well within a payload's.
+const FINDINGS_BYTES_MAX: usize = 512 << 10;
 
 /// Record in the ledger that a damage is known: what happened, why, and who says so (offline)
 ///
@@ -90,13 +94,6 @@ impl Confirm {
             .collect();
         if named.is_empty() {
             return self.nothing(&kinds, &found, output);
-        }
-        if named.len() > BREAK_FINDINGS_MAX {
-            return Err(CliError::failed(format!(
-                "one confirmation names at most {BREAK_FINDINGS_MAX} findings, not {}",
-                named.len()
-            ))
-            .with_help("name fewer with --index, and run the command again for the others"));
         }
         let recorded = self.record(&directory, &report, named)?;
         output.print(&recorded)?;
@@ -159,18 +156,23 @@ impl Confirm {
             .with_help("run the command without --finding, --index and --source to see what could be confirmed"))
     }
 
+    /// Records what is named in as many entries as it takes.
     fn record(
         &self,
         directory: &DataDirectory,
         report: &Report,
         named: Vec<Known>,
     ) -> Result<Recorded, CliError> {
-        let body = BreakBody {
-            findings: named,
-            what: self.what.clone(),
-            why: self.why.clone(),
-        };
-        let event = self.event(&body)?;
+        let bodies: Vec<BreakBody> = portions(named)
+            .into_iter()
+            .map(|findings| BreakBody {
+                findings,
+                what: self.what.clone(),
+                why: self.why.clone(),
+            })
+            .collect();
+        let events = bodies.iter().map(|body| self.event(body));
+        let events = events.collect::<Result<Vec<_>, _>>()?;
         let options = LedgerOptions {
             journal: JournalOptions {
                 lost_payloads: LostPayloads::All,
@@ -187,14 +189,15 @@ impl Confirm {
         })?;
         let verified = report.range.map(|range| range.end);
         let answer = if verified == Some(opened.size.next_index()) {
-            append(&ledger, event)
+            append(&ledger, events)
         } else {
             Err(CliError::failed("the ledger went on while it was verified")
                 .with_help("stop its server, and run the command again"))
         };
         ledger.close();
-        let index = answer?;
-        Ok(Recorded { index, body })
+        Ok(Recorded {
+            confirmations: answer?.into_iter().zip(bodies).collect(),
+        })
     }
 
     fn event(&self, body: &BreakBody) -> Result<Event, CliError> {
@@ -231,23 +234,47 @@ impl Confirm {
     }
 }
 
-fn append(ledger: &Ledger, event: Event) -> Result<EntryIndex, CliError> {
+/// What one confirmation after the other names.
+fn portions(named: Vec<Known>) -> Vec<Vec<Known>> {
+    let mut portions: Vec<Vec<Known>> = Vec::new();
+    let mut room = 0usize;
+    for known in named {
+        let bytes = serde_json::to_vec(&known).unwrap_or_default().len();
+        match portions.last_mut() {
+            Some(last) if last.len() < BREAK_FINDINGS_MAX && bytes <= room => {
+                room = room.saturating_sub(bytes);
+                last.push(known);
+            }
+            _ => {
+                room = FINDINGS_BYTES_MAX.saturating_sub(bytes);
+                portions.push(vec![known]);
+            }
+        }
+    }
+    portions
+}
+
+/// Appends the events one after the other, and gives their entries.
+fn append(ledger: &Ledger, events: Vec<Event>) -> Result<Vec<EntryIndex>, CliError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| CliError::failed("the system refused a runtime").because(error))?;
-    match runtime.block_on(ledger.append(event, false)) {
+    let append = |event| match runtime.block_on(ledger.append(event, false)) {
         Ok(recorded) => Ok(recorded.index),
         Err(AppendError::AlreadyExists { index }) => Ok(index),
-        Err(error) => Err(CliError::failed("the confirmation is not recorded")
-            .because(error)
-            .with_help("run the command again")),
-    }
+        Err(error) => Err(
+            CliError::failed("not everything that was named is confirmed")
+                .because(error)
+                .with_help("run the command again"),
+        ),
+    };
+    events.into_iter().map(append).collect()
 }
 
 /// Refuses to confirm anything on top of a history that does not hold.
 fn refuse_broken(report: &Report) -> Result<(), CliError> {
-    let broken = report.findings.listed.iter().find_map(|finding: &Finding| {
+    let broken = report.findings.held().find_map(|finding: &Finding| {
         let reason = match confirmable(finding.kind) {
             Ok(_) => Known::of(finding).is_none().then_some(
                 "it is not about one payload of an entry: see all that is wrong with `exhibit verify DIR`",
@@ -294,15 +321,10 @@ impl Found {
                 .iter()
                 .map(|gap| Known::gap(&source.source, *gap))
         });
-        let open = report
-            .findings
-            .listed
-            .iter()
-            .filter_map(Known::of)
-            .chain(gaps);
-        let is_open = |known: &Known| !confirmed.iter().any(|(_, other)| other == known);
+        let admitted: HashSet<&Known> = confirmed.iter().map(|(_, known)| known).collect();
+        let open = report.findings.held().filter_map(Known::of).chain(gaps);
         Self {
-            open: open.filter(is_open).collect(),
+            open: open.filter(|known| !admitted.contains(known)).collect(),
             confirmed,
         }
     }
@@ -359,26 +381,33 @@ impl Render for Found {
     }
 }
 
-/// A confirmation, as recorded.
+/// The confirmations, as recorded.
 struct Recorded {
-    index: EntryIndex,
-    body: BreakBody,
+    confirmations: Vec<(EntryIndex, BreakBody)>,
 }
 
 impl Recorded {
+    fn known(&self) -> impl Iterator<Item = &Known> {
+        self.confirmations
+            .iter()
+            .flat_map(|(_, body)| &body.findings)
+    }
+
+    fn entries(&self) -> impl Iterator<Item = EntryIndex> {
+        self.confirmations.iter().map(|(entry, _)| *entry)
+    }
+
     fn fields(&self) -> Vec<(&'static str, String)> {
-        let mut fields = vec![
-            ("confirmed by entry", self.index.to_string()),
-            ("what", self.body.what.clone()),
-            ("why", self.body.why.clone()),
-        ];
-        fields.extend(
-            self.body
-                .findings
-                .iter()
-                .map(|known| ("known", known.to_string())),
-        );
-        fields
+        let entries = self
+            .entries()
+            .map(|entry| ("confirmed by entry", entry.to_string()));
+        let said = self.confirmations.first();
+        let said = said.map(|(_, body)| [("what", body.what.clone()), ("why", body.why.clone())]);
+        let known = self.known().map(|known| ("known", known.to_string()));
+        entries
+            .chain(said.into_iter().flatten())
+            .chain(known)
+            .collect()
     }
 }
 
@@ -398,11 +427,13 @@ impl Render for Recorded {
     }
 
     fn json(&self) -> serde_json::Result<serde_json::Value> {
+        let said = self.confirmations.first();
         Ok(serde_json::json!({
-            "entry": self.index,
-            "what": self.body.what,
-            "why": self.body.why,
-            "findings": self.body.findings,
+            "entry": self.entries().next(),
+            "entries": self.entries().collect::<Vec<_>>(),
+            "what": said.map(|(_, body)| &body.what),
+            "why": said.map(|(_, body)| &body.why),
+            "findings": self.known().collect::<Vec<_>>(),
         }))
     }
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::{ChunkReport, Counts, Line};
 use crate::ledger::{
+    breaks::{KNOWN_MAX, confirmable},
     finding::{Finding, FindingKind},
     hash::ChainHash,
     position::{EntryIndex, UnixNanos},
@@ -34,21 +35,57 @@ pub struct LedgerCheck {
 }
 
 /// Findings up to a limit, and how many there were.
+///
+/// Until it is known what the ledger itself admits, as many are held as can be confirmed and those to list besides, so that
+/// damage beside confirmed damage is always listed.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Findings {
     /// The first ones.
     pub listed: Vec<Finding>,
     /// All, the ones not listed too.
     pub total: u64,
+    /// How many of the list can never be confirmed.
+    #[serde(skip)]
+    firm: usize,
+    /// Held, and not listed.
+    #[serde(skip)]
+    beyond: Vec<Finding>,
 }
 
 impl Findings {
     /// The most that are listed: a rewritten ledger would otherwise list every entry.
     pub const LISTED_MAX: usize = 1000;
+    /// The most that are held of kinds that can be confirmed: when all confirmations there may be are taken away, there
+    /// still are enough to list.
+    pub const HELD_MAX: usize = KNOWN_MAX.saturating_add(Self::LISTED_MAX);
 
     /// Adds one.
     pub fn push(&mut self, finding: Finding) {
         self.place(finding);
+    }
+
+    /// All that are held, the listed ones first.
+    pub fn held(&self) -> impl Iterator<Item = &Finding> {
+        self.listed.iter().chain(&self.beyond)
+    }
+
+    /// Keeps of those that are held the ones that should stay. The others don't count either.
+    pub fn retain(&mut self, stays: impl FnMut(&Finding) -> bool) {
+        let held = self.listed.len();
+        self.listed.retain(stays);
+        let gone = held.saturating_sub(self.listed.len());
+        self.total = self
+            .total
+            .saturating_sub(crate::ledger::position::count(gone));
+    }
+
+    /// Lists no more than [`Findings::LISTED_MAX`]; the others are still held.
+    pub fn cut(&mut self) {
+        if self.listed.len() > Self::LISTED_MAX {
+            let mut beyond = self.listed.split_off(Self::LISTED_MAX);
+            beyond.append(&mut self.beyond);
+            self.beyond = beyond;
+        }
     }
 
     /// Adds those of another check, the ones it did not list too.
@@ -68,7 +105,15 @@ impl Findings {
     fn place(&mut self, finding: Finding) -> Option<usize> {
         self.total = self.total.saturating_add(1);
         let place = self.listed.len();
-        (place < Self::LISTED_MAX).then(|| {
+        let has_room = if confirmable(finding.kind).is_ok() {
+            place.saturating_sub(self.firm) < Self::HELD_MAX
+        } else {
+            self.firm < Self::LISTED_MAX
+        };
+        has_room.then(|| {
+            self.firm = self
+                .firm
+                .saturating_add(usize::from(confirmable(finding.kind).is_err()));
             self.listed.push(finding);
             place
         })

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::ledger::{
+    breaks::KNOWN_MAX,
     finding::FindingKind::*,
     hash::PartCommitment,
     payload::Part,
@@ -367,6 +368,25 @@ fn findings_beyond_the_limit_are_counted() {
     let (findings, _) = check_from(0, &repeated, &[100]);
     assert_eq!(findings.listed.len(), Findings::LISTED_MAX);
     assert_eq!(findings.total, count(Findings::LISTED_MAX) + 49);
+}
+
+#[test]
+fn what_can_be_confirmed_is_held_beyond_what_is_listed() {
+    let held = Findings::HELD_MAX;
+    let of = |kind, index: usize| Finding::at(kind, EntryIndex::new(count(index)), "a", "b");
+    let mut findings = Findings::default();
+    for index in 0..held + 5 {
+        findings.push(of(ClockBackwards, index));
+        findings.push(of(ChainBroken, index));
+    }
+    assert_eq!(findings.listed.len(), held + Findings::LISTED_MAX);
+    // All that may ever be confirmed is taken away: what is left is listed, and what was not held still counts.
+    let confirmed = EntryIndex::new(count(KNOWN_MAX));
+    findings.retain(|one| one.kind != ClockBackwards || one.index >= Some(confirmed));
+    findings.cut();
+    assert_eq!(findings.listed.len(), Findings::LISTED_MAX);
+    assert_eq!(findings.held().count(), 2 * Findings::LISTED_MAX);
+    assert_eq!(findings.total, count(2 * (held + 5) - KNOWN_MAX));
 }
 
 proptest! {
