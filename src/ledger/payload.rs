@@ -185,7 +185,7 @@ pub fn encode_kept(parts: &[Part<'_>], bundle: &mut Vec<u8>) -> Result<(), Malfo
     encode_parts(parts, bundle)
 }
 
-/// Reads a whole bundle of exactly `payloads` payloads.
+/// Reads a whole bundle of exactly `payloads` payloads, as [`decode_kept`] reads each.
 ///
 /// # Errors
 /// Refuses bytes that are not that many payloads, or that go on after them.
@@ -196,7 +196,7 @@ pub fn decode_bundle(
     let mut rest = bundle;
     let mut all = Vec::with_capacity(payloads.min(256));
     for _ in 0..payloads {
-        let (parts, left) = decode_parts(rest)?;
+        let (parts, left) = decode_kept(rest)?;
         all.push(parts);
         rest = left;
     }
@@ -347,6 +347,9 @@ mod tests {
         );
         assert!(decode_bundle(&bundle, 4).is_err());
         assert_eq!(decode_bundle(&[], 0), Ok(vec![]));
+        // One that was lost is kept as no part.
+        bundle.extend_from_slice(&LOST);
+        assert_eq!(decode_bundle(&bundle, 4).unwrap()[3], []);
     }
 
     #[test]

@@ -103,12 +103,13 @@ impl Signers {
     /// # Errors
     /// Says why not.
     pub fn verify(&self, signed: &SignedCheckpoint) -> Result<(), CheckpointError> {
-        match &self.before {
-            Some(before) if !signed.note().names(self.verifier()) => {
-                signed.verify(before.verifier())
-            }
-            _ => signed.verify(self.verifier()),
+        let own = [Some(&self.own), self.before.as_ref()];
+        let own = own.into_iter().flatten().map(SigningKey::verifier);
+        let mut named = own.filter(|key| signed.note().names(key)).peekable();
+        if named.peek().is_none() {
+            return signed.verify(self.verifier());
         }
+        named.try_for_each(|key| signed.verify(key))
     }
 
     /// The public half of the ledger's own key.
@@ -184,6 +185,27 @@ mod tests {
         assert_eq!(at.seconds(), 1_700_000_000);
         let stranger = of_ledger(8, KeyType::MlDsa44);
         assert!(signed.verify(stranger.verifier()).is_err());
+    }
+
+    #[test]
+    fn neither_of_two_own_keys_may_have_signed_wrongly() {
+        let of_seed = |seed| SigningKey::from_seed(key().verifier().name().clone(), &[seed; 32]);
+        let before = of_seed(9);
+        let signers = Signers::from(key()).with_predecessor(of_seed(9)).unwrap();
+        let signed = ledger(3).checkpoint.sign(&key());
+        assert_eq!(signers.verify(&signed), Ok(()));
+        let mut line = before.signature(signed.note().text());
+        let both = signed.clone().with_signatures([line.clone()]).unwrap();
+        assert_eq!(signers.verify(&both), Ok(()));
+        line.signature[3] ^= 1;
+        let forged = signed.with_signatures([line]).unwrap();
+        assert!(signers.verify(&forged).is_err());
+        let stranger = SigningKey::from_seed(key().verifier().name().clone(), &[8; 32]);
+        assert!(
+            signers
+                .verify(&ledger(3).checkpoint.sign(&stranger))
+                .is_err()
+        );
     }
 
     #[test]

@@ -112,11 +112,25 @@ def parse_path(verify, path):
 def payloads(verify, content, number):
     read, at = [], 0
     for _ in range(number):
-        parts, at = verify.read_payload(content, at)
+        parts, at = verify.read_kept(content, at)
         read.append(parts)
     if at != len(content):
         raise verify.Malformed("bytes follow the last payload")
-    return {"commitments": [commitment.hex() for commitment in verify.payload_commitments(read)]}
+    # One that was lost has no part.
+    commitments = zip(read, verify.payload_commitments(read))
+    return {"commitments": [commitment.hex() if parts else None for parts, commitment in commitments]}
+
+
+def statements(table):
+    """Of the texts that others may have written, those that this verifier reads."""
+    verify, tables = table.verify, table.open("statements.json")
+    content = lambda row, name: bytes.fromhex(row[name + "_hex"]) if name + "_hex" in row else row[name].encode()  # noqa: E731
+    for row in tables["breaks"]:
+        body = verify.read_break(content(row, "body"))
+        table.refused("break", row, lambda: body and {"findings": len(body["findings"])})
+    for row in tables["histories"]:
+        table.refused("history", row, lambda: {
+            "statements": len(verify.KeyHistory(content(row, "history")).statements)})
 
 
 def proofs(table):
@@ -170,7 +184,7 @@ def ledger(table):
 
 def main():
     table = Table(load(sys.argv[1]), sys.argv[2])
-    for judge in (ed25519, notes, tiles, proofs, receipts, packs, ledger):
+    for judge in (ed25519, notes, tiles, proofs, receipts, statements, packs, ledger):
         before = table.judged
         judge(table)
         if table.judged == before:

@@ -15,6 +15,7 @@ mod c2sp;
 mod ledger;
 mod ledger_v1;
 mod rfc6962;
+mod statements;
 mod tables;
 mod tiles;
 mod witness;

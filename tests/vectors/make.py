@@ -261,9 +261,9 @@ def write(name, value):
 
 
 def main():
-    from tables import ed25519, notes, packs, proofs, receipts, tiles
+    from tables import ed25519, notes, packs, proofs, receipts, statements, tiles
     me = sys.modules[__name__]
-    for table in (ed25519, notes, tiles, proofs, receipts):
+    for table in (ed25519, notes, tiles, proofs, receipts, statements):
         write(table.NAME, table.make(me))
     os.makedirs(os.path.join(HERE, "packs"), exist_ok=True)
     table = packs.make(me)

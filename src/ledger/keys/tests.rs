@@ -250,6 +250,24 @@ fn one_key_in_its_time_is_enough_and_one_bad_signature_refuses_all() {
     line.signature[3] ^= 1;
     let forged = checkpoint(1, 15).with_signatures([line]).unwrap();
     assert!(ring.verify(&forged).is_err());
+    // The bad one may be of any key of the ring, an older one of the history or one whose time has passed.
+    for (good, bad, size) in [(2, 1, 15), (3, 1, 50), (3, 2, 50), (2, 3, 25)] {
+        let mut line = checkpoint(bad, size).note().signatures()[0].clone();
+        line.signature[3] ^= 1;
+        let forged = checkpoint(good, size).with_signatures([line]).unwrap();
+        for trusted in 1..=3 {
+            let ring = Keyring::carried(&verifier(trusted), &history());
+            assert!(ring.verify(&checkpoint(good, size)).is_ok());
+            let refused = ring.verify(&forged);
+            assert!(
+                matches!(
+                    refused,
+                    Err(CheckpointError::Note(NoteError::BadSignature(_)))
+                ),
+                "{good} {bad} {trusted} {refused:?}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -232,6 +232,13 @@ fn strictly(key: &ed25519_dalek::VerifyingKey, message: &[u8], signature: &[u8])
         .is_ok_and(|signature| key.verify_strict(message, &signature).is_ok())
 }
 
+/// Whether a signature holds as those of notes must, for the tests: `None` where the bytes are no public key.
+#[doc(hidden)]
+pub fn ed25519_holds(public: &[u8], message: &[u8], signature: &[u8]) -> Option<bool> {
+    let key = ed25519_key(public).ok()?;
+    Some(strictly(&key, message, signature))
+}
+
 /// Keys are the same when their texts are.
 impl PartialEq for VerifierKey {
     fn eq(&self, other: &Self) -> bool {

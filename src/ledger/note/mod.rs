@@ -15,7 +15,7 @@ use std::fmt;
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 
 pub use cosigning::{CosignedAt, CosigningKey};
-pub use key::{KEY_NAME_BYTES_MAX, KeyId, KeyName, KeyType, VerifierKey};
+pub use key::{KEY_NAME_BYTES_MAX, KeyId, KeyName, KeyType, VerifierKey, ed25519_holds};
 pub use signing::SigningKey;
 
 /// The most bytes of a note.

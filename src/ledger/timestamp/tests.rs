@@ -7,6 +7,8 @@ const TEXT: &str = include_str!("../../../tests/vectors/timestamps/checkpoint.tx
 const RSA: &[u8] = include_bytes!("../../../tests/vectors/timestamps/rsa.tsr");
 const ECDSA: &[u8] = include_bytes!("../../../tests/vectors/timestamps/ec.tsr");
 const ROOT: &[u8] = include_bytes!("../../../tests/vectors/timestamps/root.pem");
+/// The root of an authority that made neither.
+const OTHER_ROOT: &[u8] = include_bytes!("../../../tests/vectors/timestamps/other-root.pem");
 
 fn roots() -> TimestampRoots {
     TimestampRoots::from_pem(ROOT).unwrap()
@@ -119,9 +121,31 @@ fn roots_are_certificates_in_pem_and_only_theirs_are_trusted() {
             "{wrong:?}"
         );
     }
-    // The intermediate is a root for whoever takes it for one; the signer itself is none.
+    // Whoever is a root for the verifier vouches, and nobody else does: the intermediate only for who takes it for one, and
+    // the root of another authority not at all.
     let timestamp = Timestamp::parse(ECDSA).unwrap();
-    assert!(timestamp.certificates.len() >= 2);
+    let verify = |roots: &[u8]| timestamp.verify(TEXT, &TimestampRoots::from_pem(roots).unwrap());
+    assert!(verify(ROOT).is_ok());
+    let is_untrusted = |judged: Result<VerifiedTimestamp, TimestampError>| {
+        matches!(judged, Err(TimestampError::Untrusted { .. }))
+    };
+    let mut vouching = 0;
+    for certificate in &timestamp.certificates {
+        let judged = verify(&pem(certificate.whole));
+        vouching += usize::from(judged.is_ok());
+        assert!(judged.is_ok() || is_untrusted(judged));
+    }
+    assert_eq!((timestamp.certificates.len(), vouching), (2, 1));
+    assert!(is_untrusted(verify(OTHER_ROOT)));
+    assert!(verify(&[OTHER_ROOT, ROOT].concat()).is_ok());
+}
+
+fn pem(certificate: &[u8]) -> Vec<u8> {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    let base64 = STANDARD.encode(certificate).into_bytes();
+    let lines = base64.chunks(64).collect::<Vec<_>>().join(&b'\n');
+    let frame = |what: &str| format!("-----{what} CERTIFICATE-----\n").into_bytes();
+    [frame("BEGIN"), lines, b"\n".to_vec(), frame("END")].concat()
 }
 
 #[test]

@@ -147,7 +147,8 @@ impl Seat {
         }
     }
 
-    /// The lines that are this witness's own and verify.
+    /// The line of this witness's own that carries the latest time; all of its lines must verify. One is enough, and a
+    /// checkpoint has no room for a hundred of one witness.
     fn cosignatures(
         &self,
         answer: &Answer,
@@ -164,7 +165,8 @@ impl Seat {
         note.cosigned_at(key).map_err(refuse)?;
         let own = note.signatures().iter();
         let own = own.filter(|line| line.id == key.id() && line.name == key.name().as_str());
-        Ok(own.cloned().collect())
+        let latest = own.max_by_key(|line| line.signature.first_chunk::<8>());
+        Ok(latest.cloned().into_iter().collect())
     }
 }
 

@@ -89,10 +89,15 @@ def payload_bundles(m):
                      [m.encode_payload(salted(("body", "c" * 255, b""), ("n" * 255, "", b"")))]):
         rows.append({"bundle": b"".join(payloads).hex(), "payloads": len(payloads),
                      "commitments": [m.commitment_of(payload).hex() for payload in payloads]})
+    # A payload that was lost is kept as no part, and has no commitment of its own.
+    for payloads in ([None], [one, None, one]):
+        rows.append({"bundle": b"".join(payload or bytes(8) for payload in payloads).hex(), "payloads": len(payloads),
+                     "commitments": [payload and m.commitment_of(payload).hex() for payload in payloads]})
     variant = one[:8] + (2).to_bytes(4, "little") + one[12:]
     for content, payloads, reason in (
             (b"", 1, "empty"), (one, 2, "fewer payloads than entries"), (one + two, 1, "more payloads than entries"),
-            (one[:-1], 1, "a byte too few"), (one[:4], 1, "half a number of parts"), (bytes(8), 1, "no part"),
+            (one[:-1], 1, "a byte too few"), (one[:4], 1, "half a number of parts"),
+            (bytes(8) + one, 1, "a lost payload and one more"),
             (m.encode_payload(salted(body, *[("p%d" % n, "t", b"") for n in range(32)])), 1, "33 parts"),
             (variant, 1, "a part that is neither withheld nor disclosed"),
             (m.encode_payload(salted(note)), 1, "the first part is not named body"),
