@@ -11,7 +11,7 @@ use crate::{
         breaks::BreaksStatement,
         manifest::Manifest,
         report::{MoreCounts, REPORT_FORMAT, Report, Subject, Verdict},
-        sequence::SourcesStatement,
+        sequence::{GAPS_MAX, SOURCES_MAX, SourcesStatement},
     },
 };
 
@@ -131,6 +131,11 @@ pub(super) fn conclude(report: &mut Report) {
             "{missing} events that producers counted never arrived"
         ));
     }
+    if sources.truncated {
+        report.incomplete.push(format!(
+            "the producers' counts of all sources: at most {SOURCES_MAX} sources and {GAPS_MAX} gaps are followed, and there are more"
+        ));
+    }
     if sources.repeated > 0 {
         report.incomplete.push(format!(
             "{} events carry a number that their source had used before",
@@ -180,5 +185,27 @@ pub(super) fn empty_report(subject: Subject, key: &VerifierKey) -> Report {
         current_key: None,
         timestamps: Vec::new(),
         existed: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::sample::key;
+
+    #[test]
+    fn counts_that_were_not_all_kept_leave_a_verification_incomplete() {
+        for truncated in [false, true] {
+            let mut report = empty_report(Subject::Pack, key().verifier());
+            report.counts.entries = 1;
+            report.sources.truncated = truncated;
+            conclude(&mut report);
+            let expected = if truncated {
+                Verdict::Incomplete
+            } else {
+                Verdict::Verified
+            };
+            assert_eq!(report.verdict, expected, "{:?}", report.incomplete);
+        }
     }
 }

@@ -5,8 +5,9 @@
 //! a pack from entry 0 on shows by the entries, and any other by a consistency proof.
 
 mod existed;
+mod reading;
 
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 
 use super::{VerifyError, VerifyOptions, checkpoint::untrusted};
 use crate::{
@@ -15,23 +16,20 @@ use crate::{
         finding::{Finding, FindingKind},
         hash::RootHash,
         keys::Keyring,
-        note::{KeyType, NOTE_BYTES_MAX, VerifierKey},
-        position::{EntryIndex, TreeSize, UnixNanos, count},
-        timestamp::{
-            TIMESTAMP_BYTES_MAX, Timestamp, TimestampError, TimestampRoots, VerifiedTimestamp,
-            check_answer,
-        },
+        note::{KeyType, VerifierKey},
+        position::{EntryIndex, TreeSize, UnixNanos},
+        timestamp::{Timestamp, TimestampError, TimestampRoots, VerifiedTimestamp, check_answer},
         tree::consistency_holds,
         verify::{ChunkReport, Findings},
     },
     pack::{
-        manifest::timestamp::{PROOF_BYTES_MAX, TimestampPath, parse_proof},
-        read::{FileError, PackFiles},
+        manifest::timestamp::{TimestampPath, parse_proof},
         report::{Report, TimestampReport},
     },
-    store::timestamps::{TIMESTAMPS, Timestamps},
+    store::timestamps::{ANSWERS_MAX, TIMESTAMPS, Timestamps},
 };
 use existed::existed;
+use reading::READ_BYTES_MAX;
 
 /// How far the ledger's clock may run ahead of an authority's without a finding, beside the authority's own accuracy.
 /// A machine without any time service drifts by seconds a day; a minute is nobody's honest mistake for long.
@@ -48,6 +46,9 @@ pub(super) struct Stamps {
     findings: Vec<Finding>,
     /// Stamped checkpoints of this history from before the trusted key was added.
     before_key: u64,
+    /// How many bytes are still read, and how many answers were not.
+    room: u64,
+    unread: u64,
 }
 
 /// One checkpoint that was stamped.
@@ -72,52 +73,14 @@ impl Stamps {
             roots: options.timestamp_roots.clone(),
             findings: Vec::new(),
             before_key: 0,
+            room: READ_BYTES_MAX,
+            unread: 0,
         }
     }
 
     /// None.
     pub(super) fn none() -> Self {
         Self::new(&VerifyOptions::default())
-    }
-
-    /// Those of a pack.
-    pub(super) fn of_pack(
-        files: &dyn PackFiles,
-        keys: &Keyring,
-        options: &VerifyOptions,
-    ) -> Result<Self, VerifyError> {
-        let mut stamps = Self::new(options);
-        let mut sizes: BTreeMap<TreeSize, Vec<u32>> = BTreeMap::new();
-        for path in files.paths() {
-            match path.parse() {
-                Ok(TimestampPath::Answer(size, number)) => {
-                    sizes.entry(size).or_default().push(number)
-                }
-                Ok(TimestampPath::Checkpoint(size)) => drop(sizes.entry(size).or_default()),
-                _ => {}
-            }
-        }
-        for (size, mut numbers) in sizes {
-            let place = TimestampPath::Checkpoint(size).to_string();
-            let Some(note) = stamps.read(files, &place, NOTE_BYTES_MAX)? else {
-                continue;
-            };
-            let mut answers = Vec::new();
-            numbers.sort_unstable();
-            for number in numbers {
-                let place = TimestampPath::Answer(size, number).to_string();
-                if let Some(answer) = stamps.read(files, &place, TIMESTAMP_BYTES_MAX)? {
-                    answers.push((place, answer));
-                }
-            }
-            let proof = TimestampPath::Consistency(size).to_string();
-            let proof = match files.length(&proof) {
-                Some(_) => stamps.read(files, &proof, PROOF_BYTES_MAX)?,
-                None => None,
-            };
-            stamps.push(size, place, &note, answers, proof, keys);
-        }
-        Ok(stamps)
     }
 
     /// Those of a data directory.
@@ -142,27 +105,6 @@ impl Stamps {
             stamps.push(size, place, &note, answers, None, keys);
         }
         Ok(stamps)
-    }
-
-    fn read(
-        &mut self,
-        files: &dyn PackFiles,
-        place: &str,
-        bytes_max: usize,
-    ) -> Result<Option<Vec<u8>>, VerifyError> {
-        match files.read(place, count(bytes_max)) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(FileError::Io(error)) => Err(VerifyError::Unreadable {
-                path: place.into(),
-                error,
-            }),
-            Err(error) => {
-                let kind = FindingKind::TimestampMalformed;
-                let finding = Finding::new(kind, "a file that can be read", error);
-                self.findings.push(finding.in_place(place));
-                Ok(None)
-            }
-        }
     }
 
     fn push(
@@ -355,6 +297,13 @@ impl Stamps {
 
     /// Says what is known about which entries.
     fn say(&self, unchecked: u64, report: &mut Report) {
+        if self.unread > 0 {
+            let mebibytes = READ_BYTES_MAX >> 20;
+            report.incomplete.push(format!(
+                "{} time stamps are not read: at most {ANSWERS_MAX} of one checkpoint are, and {mebibytes} MiB of all",
+                self.unread
+            ));
+        }
         if unchecked > 0 {
             report.not_checked.push(format!(
                 "who made the {unchecked} time stamps that are here: give the authorities' root certificates with --tsa-roots"
