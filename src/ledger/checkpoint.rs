@@ -6,9 +6,10 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 
 use super::{
+    finding::FindingKind,
     hash::RootHash,
     note::{KeyName, KeyType, Note, NoteError, SignatureLine, SigningKey, VerifierKey},
-    position::TreeSize,
+    position::{TreeSize, decimal},
 };
 
 /// What a ledger says of itself: how many entries it has, and the root over them.
@@ -78,6 +79,21 @@ pub enum CheckpointError {
     },
 }
 
+impl CheckpointError {
+    /// The kind of finding that it is where a checkpoint is verified.
+    pub const fn finding(&self) -> FindingKind {
+        match self {
+            Self::OtherOrigin { .. } => FindingKind::OtherLedger,
+            Self::Note(NoteError::BadSignature(_) | NoteError::NotSignedBy(_)) => {
+                FindingKind::CheckpointUntrusted
+            }
+            Self::OutOfRange { .. } => FindingKind::KeyOutOfRange,
+            Self::KeyCompromised { .. } => FindingKind::KeyCompromised,
+            _ => FindingKind::CheckpointMalformed,
+        }
+    }
+}
+
 impl Checkpoint {
     /// The text that is signed.
     pub fn to_text(&self) -> String {
@@ -120,12 +136,9 @@ impl Checkpoint {
         if lines.any(str::is_empty) {
             return Err(malformed("an extension line is empty"));
         }
-        let value: u64 = size
-            .parse()
-            .map_err(|_| malformed("the size is not a decimal number"))?;
-        if value.to_string() != size {
-            return Err(malformed("the size is not written in its one form"));
-        }
+        let size = decimal(size).ok_or(malformed(
+            "the size is not a decimal number in its one form",
+        ))?;
         let root = BASE64
             .decode(root)
             .map_err(|_| malformed("the root is not base64"))?;
@@ -134,7 +147,7 @@ impl Checkpoint {
             .map_err(|_| malformed("the root does not have 32 bytes"))?;
         Ok(Self {
             origin,
-            size: TreeSize::new(value),
+            size: TreeSize::new(size),
             root: RootHash::from_bytes(root),
         })
     }

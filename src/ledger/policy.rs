@@ -19,6 +19,7 @@ use std::{collections::HashMap, fmt::Write as _, str::FromStr};
 use super::{
     checkpoint::SignedCheckpoint,
     note::{CosignedAt, KeyType, NoteError, VerifierKey},
+    position::{decimal, length},
 };
 
 /// The most bytes of a policy file.
@@ -368,9 +369,9 @@ fn read_key(word: &[u8]) -> Result<VerifierKey, String> {
 
 fn needed_of(number: &[u8], members: usize) -> Result<usize, String> {
     let number = shown(number);
-    let needed = number.parse().ok();
-    needed
-        .filter(|n: &usize| n.to_string() == number && (1..=members).contains(n))
+    decimal(&number)
+        .map(length)
+        .filter(|needed| (1..=members).contains(needed))
         .ok_or_else(|| {
             format!(
                 "{number:?} is not how many of {members} members must sign; write all, any, or 1 to {members}"

@@ -112,9 +112,36 @@ pub fn length(count: u64) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
 }
 
+/// Reads a decimal number in its one form: digits alone, and no zero in front.
+pub fn decimal(text: &str) -> Option<u64> {
+    let value: u64 = text.parse().ok()?;
+    (value.to_string() == text).then_some(value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_has_one_form() {
+        for (text, value) in [("0", 0), ("10", 10), ("18446744073709551615", u64::MAX)] {
+            assert_eq!(decimal(text), Some(value));
+        }
+        for text in [
+            "",
+            "00",
+            "01",
+            "+1",
+            "-1",
+            " 1",
+            "1 ",
+            "1_0",
+            "18446744073709551616",
+            "\u{661}",
+        ] {
+            assert_eq!(decimal(text), None, "{text:?}");
+        }
+    }
 
     #[test]
     fn the_last_entry_of_a_tree_and_the_tree_of_an_entry_are_inverse() {

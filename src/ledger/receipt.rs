@@ -14,7 +14,7 @@ use super::{
     hash::{LeafHash, NodeHash},
     keys::Keyring,
     note::VerifierKey,
-    position::EntryIndex,
+    position::{EntryIndex, decimal},
     tree::inclusion_holds,
 };
 
@@ -88,12 +88,9 @@ impl Receipt {
             .next()
             .and_then(|line| line.strip_prefix("index "))
             .ok_or(malformed("it has no `index` line"))?;
-        let index: u64 = digits
-            .parse()
-            .map_err(|_| malformed("the index is not a decimal number"))?;
-        if index.to_string() != digits {
-            return Err(malformed("the index is not written in its one form"));
-        }
+        let index = decimal(digits).ok_or(malformed(
+            "the index is not a decimal number in its one form",
+        ))?;
         let proof = lines
             .map(|line| {
                 Some(NodeHash::from_bytes(

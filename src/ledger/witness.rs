@@ -11,7 +11,7 @@
 //! trusts it knows that the log has one history, as long as the witness remembers: what it remembers is made durable
 //! before it answers, and compared and replaced as one step. That is the server's part; the decision is here.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 
@@ -19,7 +19,7 @@ use super::{
     checkpoint::{Checkpoint, SignedCheckpoint},
     hash::NodeHash,
     note::{NOTE_BYTES_MAX, NoteError, VerifierKey},
-    position::TreeSize,
+    position::{TreeSize, decimal},
     tree::consistency_holds,
 };
 
@@ -201,8 +201,7 @@ impl fmt::Display for AddCheckpoint {
 
 /// Reads a decimal size in its one form.
 pub fn parse_size(text: &str) -> Option<TreeSize> {
-    let size = u64::from_str(text).ok()?;
-    (size.to_string() == text).then(|| TreeSize::new(size))
+    decimal(text).map(TreeSize::new)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use std::{
 use crate::ledger::{
     checkpoint::SignedCheckpoint,
     note::NOTE_BYTES_MAX,
-    position::{TreeSize, count},
+    position::{TreeSize, count, decimal},
     timestamp::{StampedCheckpoint, TIMESTAMP_BYTES_MAX},
 };
 
@@ -128,7 +128,7 @@ impl Timestamps {
     pub fn list(&self) -> Result<Vec<StampedCheckpoint>, TimestampsError> {
         let mut sizes: Vec<u64> = names(&self.path)?
             .iter()
-            .filter_map(|name| number(name))
+            .filter_map(|name| decimal(name))
             .collect();
         sizes.sort_unstable();
         sizes
@@ -151,7 +151,7 @@ impl Timestamps {
         let checkpoint = read_checkpoint(&path, size)?;
         let mut answers = Vec::new();
         for name in names(&directory)? {
-            let plain = name.strip_suffix(ANSWER).and_then(number);
+            let plain = name.strip_suffix(ANSWER).and_then(decimal);
             if let Some(number) = plain.and_then(|number| u32::try_from(number).ok()) {
                 let path = directory.join(&name);
                 answers.push((number, read(&path, TIMESTAMP_BYTES_MAX)?));
@@ -167,12 +167,6 @@ impl Timestamps {
     fn directory(&self, size: TreeSize) -> PathBuf {
         self.path.join(size.to_string())
     }
-}
-
-/// A decimal number in its one form.
-fn number(name: &str) -> Option<u64> {
-    let value: u64 = name.parse().ok()?;
-    (value.to_string() == name).then_some(value)
 }
 
 fn names(directory: &Path) -> Result<Vec<String>, TimestampsError> {

@@ -195,16 +195,10 @@ pub(super) fn round(url: &ServerUrl, keys: &Keys, state: &mut Pins) -> Result<Ou
 /// What a checkpoint is that its key did not sign: of a ledger that was seen before, it is signed by another key.
 fn distrust(error: &CheckpointError, pin: Option<&Pin>) -> FindingKind {
     match error {
-        CheckpointError::OtherOrigin { .. } => FindingKind::OtherLedger,
         CheckpointError::Note(NoteError::NotSignedBy(_)) if pin.is_some() => {
             FindingKind::KeyChanged
         }
-        CheckpointError::Note(NoteError::NotSignedBy(_) | NoteError::BadSignature(_)) => {
-            FindingKind::CheckpointUntrusted
-        }
-        CheckpointError::OutOfRange { .. } => FindingKind::KeyOutOfRange,
-        CheckpointError::KeyCompromised { .. } => FindingKind::KeyCompromised,
-        _ => FindingKind::CheckpointMalformed,
+        error => error.finding(),
     }
 }
 

@@ -5,7 +5,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use crate::ledger::{
     hash::{FileHash, RootHash},
     note::{KeyName, KeyType, Note, NoteError, SigningKey, VerifierKey},
-    position::{EntryIndex, TreeSize, UnixNanos},
+    position::{EntryIndex, TreeSize, UnixNanos, decimal},
 };
 
 /// The first line of every statement. It has blanks, so no checkpoint can begin with it.
@@ -244,10 +244,9 @@ impl<'a> Lines<'a> {
     }
 
     fn number(&mut self, beginning: &'static str) -> Result<u64, StatementError> {
-        let digits = self.after(beginning)?;
-        digits
-            .parse()
-            .map_err(|_| StatementError::Malformed("a number is not decimal"))
+        decimal(self.after(beginning)?).ok_or(StatementError::Malformed(
+            "a number is not decimal in its one form",
+        ))
     }
 
     fn root(&mut self) -> Result<RootHash, StatementError> {

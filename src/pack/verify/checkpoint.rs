@@ -6,7 +6,6 @@ use crate::{
         checkpoint::{CheckpointError, SignedCheckpoint},
         finding::{Finding, FindingKind},
         keys::Keyring,
-        note::NoteError,
         verify::Findings,
     },
     pack::{
@@ -77,16 +76,7 @@ pub(super) fn open_checkpoint(
 
 /// What is wrong with a checkpoint that no trusted key vouches for.
 pub(super) fn untrusted(keys: &Keyring, error: &CheckpointError) -> Finding {
-    let kind = match error {
-        CheckpointError::OtherOrigin { .. } => FindingKind::OtherLedger,
-        CheckpointError::Note(NoteError::BadSignature(_) | NoteError::NotSignedBy(_)) => {
-            FindingKind::CheckpointUntrusted
-        }
-        CheckpointError::OutOfRange { .. } => FindingKind::KeyOutOfRange,
-        CheckpointError::KeyCompromised { .. } => FindingKind::KeyCompromised,
-        _ => FindingKind::CheckpointMalformed,
-    };
-    Finding::new(kind, signature_by(keys), error)
+    Finding::new(error.finding(), signature_by(keys), error)
 }
 
 /// What is expected of a checkpoint.

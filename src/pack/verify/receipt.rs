@@ -10,7 +10,6 @@ use crate::{
         finding::{Finding, FindingKind},
         hash::RootHash,
         keys::Keyring,
-        note::NoteError,
         position::count,
         receipt::{Receipt, ReceiptError},
     },
@@ -107,15 +106,12 @@ fn accept(receipt: &Receipt, keys: &Keyring, by_trusted: bool, report: &mut Repo
 pub(super) const LATER: &str = "whether the ledger still has the entry, and whether its key was retired or compromised since: compare with a pack or with the ledger";
 
 fn kind_of(error: &ReceiptError) -> FindingKind {
-    match error {
-        ReceiptError::Checkpoint(CheckpointError::OtherOrigin { .. }) => FindingKind::OtherLedger,
-        ReceiptError::Checkpoint(CheckpointError::Note(
-            NoteError::BadSignature(_) | NoteError::NotSignedBy(_),
-        )) => FindingKind::CheckpointUntrusted,
-        ReceiptError::Checkpoint(CheckpointError::OutOfRange { .. }) => FindingKind::KeyOutOfRange,
-        ReceiptError::Checkpoint(CheckpointError::KeyCompromised { .. }) => {
-            FindingKind::KeyCompromised
-        }
+    let of_checkpoint = match error {
+        ReceiptError::Checkpoint(error) => error.finding(),
         _ => FindingKind::ReceiptInvalid,
+    };
+    match of_checkpoint {
+        FindingKind::CheckpointMalformed => FindingKind::ReceiptInvalid,
+        kind => kind,
     }
 }
