@@ -39,6 +39,7 @@ package `cryptography` as well where it is installed: then both must agree. The 
 import argparse
 import base64
 import bisect
+import collections
 import functools
 import hashlib
 import json
@@ -101,7 +102,7 @@ class VerifierKey:
     """`<name>+<key id in hexadecimal>+<base64(type || public key)>`"""
 
     def __init__(self, text):
-        fields = text.split("+", 2)  # base64 holds `+` too
+        fields = text.encode("utf-8", "replace").decode().split("+", 2)  # base64 holds `+` too
         if len(fields) != 3:
             raise Malformed("a verifier key has the form <name>+<key id>+<base64>")
         self.text, self.name = text, fields[0]
@@ -475,27 +476,35 @@ class SignedTree:
 #    don't, what comes later may say what happened, so a finding can be put right: a gap is missing entries, unless
 #    they turn up; then entries were reordered.
 
+FINDINGS_SHOWN_MAX = 1000
+
+
 class Finding:
+    __slots__ = ("kind", "index", "expected", "found", "place")
+
     def __init__(self, kind, index, expected, found, place):
         self.kind, self.index, self.place = kind, index, place
         self.expected, self.found = str(expected), str(found)
 
 
 class Findings:
-    """Findings; the first 1,000 are listed, all are counted."""
+    """All are counted. So many are kept that 1,000 can be shown when all that can be confirmed is taken away; what is
+    beyond that is never confirmed."""
 
     def __init__(self):
-        self.listed, self.total = [], 0
+        self.kept, self.total = [], 0
+        self.room = {True: CONFIRMED_MAX + FINDINGS_SHOWN_MAX, False: FINDINGS_SHOWN_MAX}
 
     def add(self, kind, index, expected, found, place=None):
         finding = Finding(kind, index, expected, found, place)
         self.total += 1
-        if len(self.listed) < 1000:
-            self.listed.append(finding)
+        if self.room[kind in KNOWN_KINDS] > 0:
+            self.room[kind in KNOWN_KINDS] -= 1
+            self.kept.append(finding)
         return finding
 
     def has(self, *kinds):
-        return any(finding.kind in kinds for finding in self.listed)
+        return any(finding.kind in kinds for finding in self.kept)
 
 
 class Order:
@@ -504,7 +513,8 @@ class Order:
         self.last = None           # index, time and chain hash of the last entry in its place
         self.rival = None          # chain hash of another entry that claims that index
         self.misnumbered = None    # what an entry in its place by the chain said its index was, and its finding
-        self.gaps, self.turned_up = [], []
+        self.gaps, self.starts = {}, []  # stretches passed over: {first: (end, finding)}, and the firsts, sorted
+        self.turned_up = {}        # of each such finding: the first index that turned up, itself, its stretches left
         if first == 0:
             self.last = (None, 0, derive_key(GENESIS, [origin.encode()])[0])
 
@@ -559,29 +569,32 @@ class Order:
             self.next = entry.index
 
     def open_gap(self, first, end, finding):
-        if first < end and len(self.gaps) < 4096:  # so that memory and time stay bounded
-            self.gaps.append([first, end, finding])
+        if first < end and len(self.starts) < 4096:  # so that memory and time stay bounded
+            if first not in self.gaps:
+                bisect.insort(self.starts, first)
+            self.gaps[first] = end, finding
 
     def fill_gap(self, index):
-        gap = next((gap for gap in self.gaps if gap[0] <= index < gap[1]), None)
-        if gap is None:
+        at = bisect.bisect_right(self.starts, index) - 1
+        if at < 0 or index >= self.gaps[self.starts[at]][0]:
             return False
-        self.gaps.remove(gap)
-        first, end, finding = gap
+        first = self.starts.pop(at)
+        end, finding = self.gaps.pop(first)
+        turned_up = self.turned_up.setdefault(id(finding), [index, finding, 1])
+        turned_up[2] += (first < index) + (index + 1 < end) - 1
         self.open_gap(first, index, finding)
         self.open_gap(index + 1, end, finding)
-        if not any(of is finding for _, of in self.turned_up):
-            self.turned_up.append((index, finding))
-        if not any(gap[2] is finding for gap in self.gaps):
+        if turned_up[2] == 0:
             finding.kind = "entries_reordered"
         return True
 
     def settle(self):
-        """Says of gaps that were filled in part what is missing, and what stood elsewhere."""
-        for index, finding in self.turned_up:
-            left = sorted(gap[0] for gap in self.gaps if gap[2] is finding)
-            if left:
-                finding.index, finding.expected = left[0], "entry %d" % left[0]
+        """Says of stretches that were filled in part what is missing, and what stood elsewhere."""
+        for start in self.starts:
+            _, finding = self.gaps[start]
+            index, _, _ = self.turned_up.pop(id(finding), (None, None, None))
+            if index is not None:
+                finding.index, finding.expected = start, "entry %d" % start
                 self.findings.add("entries_reordered", index, "entry %d before the entries that follow it" % index,
                                   "it stands behind them")
 
@@ -600,14 +613,13 @@ class Duplicates:
 
     def finish(self, findings):
         for file in self.files:
-            first, size = {}, file.tell()
+            size, before = file.tell(), (None, None)
             file.seek(0)
-            for at in range(0, size, 24):
-                record = file.read(24)
-                index = struct.unpack("<Q", record[16:])[0]
-                before = first.setdefault(record[:16], index)
-                if before != index:
-                    findings.add("duplicate_event", index, "no second entry for the event of entry %d" % before,
+            for identity, index in sorted(struct.unpack("<16sQ", file.read(24)) for _ in range(size // 24)):
+                if identity != before[0]:
+                    before = identity, index
+                elif index != before[1]:
+                    findings.add("duplicate_event", index, "no second entry for the event of entry %d" % before[1],
                                  "entry %d" % index)
             file.close()
 
@@ -717,6 +729,7 @@ class PackVerification:
         self.more = dict.fromkeys(("tiles", "jsonl_lines", "csv_rows", "checkpoints", "trusted_checkpoints",
                                    "receipts"), 0)
         self.breaks = Breaks()
+        self.trusted = False         # whether a trusted key signed the checkpoint
         self.recorded = None         # first and last time
         self.uneven = None           # first entry of a bundle with another number of entries than its name says
         self.doubtful = []           # tiles that the entries contradict: the root decides, at the end
@@ -768,6 +781,7 @@ class PackVerification:
             self.findings.add("checkpoint_malformed", None, "a checkpoint of three lines", "more lines", CHECKPOINT)
             return signed
         problem = signed.check(self.key)
+        self.trusted = not problem
         if problem:
             self.findings.add(problem[0], None, "a signature by %s" % self.key.text, problem[1], CHECKPOINT)
         else:
@@ -800,6 +814,7 @@ class PackVerification:
                     spans[span[0]] = span
         self.spans = [spans[number] for number in sorted(spans)]
         self.bundles = (self.spans[0][0], self.spans[-1][0] + 1) if self.spans else (0, 0)
+        self.folded = collections.Counter(map(fold, self.files.paths()))
         for path in sorted(self.files.paths()):
             if not self.belongs(path, spans):
                 self.findings.add("unexpected_file", None, "no such file", "a file", path)
@@ -809,9 +824,12 @@ class PackVerification:
         self.full = self.proving and self.bundles == (0, -(-self.proving.size // 256))
 
     def belongs(self, path, spans):
-        named = (CHECKPOINT, MANIFEST, LOG_VKEY, README, JSONL, CSV, KEY_HISTORY)
-        if path in named or (self.manifest and path in self.manifest["files"]):
+        if path in (CHECKPOINT, MANIFEST, LOG_VKEY, README, JSONL, CSV, KEY_HISTORY):
             return True
+        if not path.startswith(("tile/", "payload/")):
+            named = self.manifest is not None and path in self.manifest["files"]
+            return named and (path in CARRIED or is_timestamp(path) or
+                              is_strict(path) and self.folded[fold(path)] == 1)
         for prefix in ("tile/entries/", "payload/"):
             span = path.startswith(prefix) and parse_span(path[len(prefix):])
             if span:
@@ -831,17 +849,16 @@ class PackVerification:
 
     def upper_tiles(self):
         """The tiles that a pack has beside those of its bundles: above them, and at the right edge of the tree."""
-        first, end = self.bundles
+        size, numbers = self.proving.size, {number for number, _ in self.spans}
         for level in range(8):
-            total = self.proving.size >> 8 * level
-            # A file's name can claim any bundle: what lies beyond the tree is not gone through.
-            numbers = range(first >> 8 * level, min((end - 1 >> 8 * level) + 1, -(-total // 256)))
-            tiles = [span_of(number, total) for number in numbers if level]
-            edge = span_of(total // 256, total)
+            # Only what lies above bundles that are here: sizes and names may claim any number of others.
+            spans = [span_of(number, size >> 8 * level) for number in sorted(numbers) if level]
+            edge = span_of((size >> 8 * level) // 256, size >> 8 * level)
             if edge and edge[0] not in numbers:
-                tiles.append(edge)
-            for span in filter(None, tiles):
+                spans.append(edge)
+            for span in filter(None, spans):
                 yield level, span
+            numbers = {number >> 8 for number in numbers}
 
     def read_tile(self, level, span):
         """The hashes of a tile of this width; None where it can't be had, which is said elsewhere."""
@@ -855,24 +872,32 @@ class PackVerification:
         """In a part of the ledger these tiles lead from its entries to the root; in a whole one they are made again."""
         if not self.proving or not self.spans:
             return
-        edge_said = self.full
+        if not self.trusted:
+            self.not_checked.append("the hash tiles above the bundles: no trusted key signed the checkpoint")
+            return
+        edge_said, missing = self.full, []
         for level, span in self.upper_tiles():
-            path = tile_path(level, span)
+            path, is_edge = tile_path(level, span), span[1] < 256
             hashes = self.read_tile(level, span)
             if hashes is None:
-                there = path in self.files.paths()
-                self.findings.add("tile_altered" if there else "tile_missing", None, "%d hashes" % span[1],
-                                  "other bytes" if there else "nothing", path)
-                edge_said |= span[1] < 256
+                edge_said |= is_edge
+                if path in self.files.paths():
+                    self.findings.add("tile_altered", None, "%d hashes" % span[1], "other bytes", path)
+                else:
+                    missing.append((path, span))
             elif not self.full:
                 self.more["tiles"] += 1
                 good = self.tree.vouches_for(level, span, hashes)
                 # The partial tiles make the root together: which of them is wrong can't be told.
-                said = span[1] < 256 and edge_said
-                edge_said |= span[1] < 256
-                if not good and not said and (span[1] < 256 or self.tree.slot(level + 1, span[0]) is not None):
+                if not good and not (is_edge and edge_said) and \
+                        (is_edge or self.tree.slot(level + 1, span[0]) is not None):
                     self.findings.add("tile_altered", None, "a tile of the tree that the checkpoint signs", "another",
                                       path)
+                edge_said |= is_edge
+        if missing:
+            (path, span), more = missing[0], len(missing) - 1
+            self.findings.add("tile_missing", None, "%d hashes" % span[1],
+                              "nothing, nor for %d more tiles" % more if more else "nothing", path)
 
     # The entries, bundle by bundle -----------------------------------------------------------------------------------
 
@@ -985,10 +1010,8 @@ class PackVerification:
         rows = [(index, entry, leaf, parts)
                 for index, (entry, leaf, parts) in enumerate(zip(decoded, leaves, payloads), first)
                 if entry and parts is not None]
-        if self.jsonl.open:
-            self.jsonl.follow([(index, jsonl_line(entry, leaf, parts)) for index, entry, leaf, parts in rows])
-        if self.csv.open:
-            self.csv.follow([(index, csv_row(entry, leaf, parts)) for index, entry, leaf, parts in rows])
+        self.jsonl.follow((index, jsonl_line(entry, leaf, parts)) for index, entry, leaf, parts in rows)
+        self.csv.follow((index, csv_row(entry, leaf, parts)) for index, entry, leaf, parts in rows)
 
     def follow_order(self, first, entries, decoded, leaves):
         """What needs the entries before: chain, index, clock, the producers' counts, and the tree."""
@@ -1177,6 +1200,9 @@ class PackVerification:
             self.not_checked.append("the signatures by other keys on the checkpoint, such as witnesses'")
         if counts["entries"] == 0:
             self.incomplete.append("there is no entry, so nothing was verified")
+        if self.statement["truncated"]:
+            self.incomplete.append("the producers' counts of all sources: at most %d sources and gaps are followed, "
+                                   "and there are more" % SOURCES_MAX)
         missing = self.statement["missing"] - self.breaks.cover_gaps(self.statement["listed"])
         if missing:
             self.incomplete.append("%d events that producers counted never arrived" % missing)
@@ -1217,6 +1243,18 @@ def refuse_constant(name):
     raise ValueError(name)
 
 
+def small_integer(digits):
+    """Python takes very long for a number of very many digits."""
+    if len(digits) > 20:
+        raise ValueError("an integer of %d digits" % len(digits))
+    return int(digits)
+
+
+def read_json(content):
+    """What JSON says; ValueError or RecursionError where it is none that a pack can have."""
+    return json.loads(content.decode("utf-8"), parse_constant=refuse_constant, parse_int=small_integer)
+
+
 def is_json_line(part):
     """Whether the part says that it is JSON, is, nested at most 127 deep, and fits a line."""
     media_type = part.content_type.split(";")[0].strip(WHITE_SPACE)
@@ -1240,7 +1278,8 @@ def depth(text):
     if text.count("[") + text.count("{") <= 127:
         return 0  # not deep enough to count
     deepest = now = 0
-    for bracket in re.findall(r"[][{}]", re.sub(r'"(?:[^"\\]|\\.)*"', "", text)):
+    outside = text.replace("\\\\", "").replace('\\"', "").split('"')[::2]  # of strings
+    for bracket in re.findall(r"[][{}]", "".join(outside)):
         now += 1 if bracket in "[{" else -1
         deepest = max(deepest, now)
     return deepest
@@ -1293,7 +1332,7 @@ class Listing:
 
     def __init__(self, path, files, findings):
         self.path, self.findings, self.lines, self.bytes = path, findings, 0, 0
-        self.buffer, self.hasher, self.open = b"", blake3_stream(), True
+        self.buffer, self.at, self.hasher, self.open = b"", 0, blake3_stream(), True
         try:
             self.pieces = iter(files.stream(path))
         except FileProblem as problem:
@@ -1305,34 +1344,30 @@ class Listing:
 
     def next(self, length):
         """The next bytes of the file, fewer only at its end."""
-        while len(self.buffer) < length:
+        while len(self.buffer) - self.at < length:
             piece = next(self.pieces, None)
             if piece is None:  # an empty piece is not the end: it may come of an empty block
                 break
-            self.buffer += piece
-        there, self.buffer = self.buffer[:length], self.buffer[length:]
+            self.buffer, self.at = self.buffer[self.at:] + piece, 0
+        there = self.buffer[self.at:self.at + length]
+        self.at += len(there)
         return there
 
     def follow(self, lines):
         """Compares the next lines, given as (index, text)."""
-        if not self.open:
-            return
-        due = b"".join(text for _, text in lines)
-        try:
-            there = self.next(len(due))
-        except FileProblem as problem:
-            return self.stop("container_damaged", None, "a readable file", problem)
-        if there == due:
+        followed = 0
+        for index, due in lines if self.open else ():
+            try:
+                there = self.next(len(due))
+            except FileProblem as problem:
+                return self.stop("container_damaged", None, "a readable file", problem)
+            if there != due:
+                at = next((at for at, (a, b) in enumerate(zip(due, there)) if a != b), len(there))
+                return self.stop("derived_mismatch", index, shown(due, at),
+                                 shown(there, at) if at < len(there) else "the end of the file")
             self.hasher.update(due)
-            self.bytes, self.lines = self.bytes + len(due), self.lines + len(lines)
-            return
-        at = next((at for at, (a, b) in enumerate(zip(due, there)) if a != b), len(there))
-        start = 0
-        for index, text in lines:
-            if start + len(text) > at:
-                return self.stop("derived_mismatch", index, shown(text, at - start),
-                                 shown(there[start:], at - start) if at < len(there) else "the end of the file")
-            start += len(text)
+            self.bytes, followed = self.bytes + len(due), followed + 1
+        self.lines += followed
 
     def finish(self):
         """Length and digest of the file, if all of it was right."""
@@ -1415,11 +1450,12 @@ MANIFEST_FORM = {
 
 def parse_manifest(content):
     try:
-        manifest = json.loads(content.decode("utf-8"), parse_constant=refuse_constant)
+        manifest = read_json(content)
     except (ValueError, RecursionError) as error:
         raise Malformed("it is not JSON: %s" % error)
-    if type(manifest) is dict and manifest.get("format") != "exhibit-pack/1":
-        raise Malformed("its format is %r; this program reads exhibit-pack/1" % (manifest.get("format"),))
+    said = manifest.get("format") if type(manifest) is dict else None
+    if is_text(said) and said != "exhibit-pack/1":
+        raise Malformed("its format is %s; this program reads exhibit-pack/1" % said[:100])
     if not fits(manifest, MANIFEST_FORM):
         raise Malformed("a member is missing, superfluous, out of order or of another kind")
     if json.dumps(manifest, indent=2, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n" != content:
@@ -1469,6 +1505,7 @@ class ManifestCheck:
                 self.findings.add("manifest_mismatch", None, "a digest in the manifest", "none", path)
         for path, said in listed.items():
             if path == MANIFEST:
+                self.findings.add("manifest_mismatch", None, "no digest of itself", "one", MANIFEST)
                 continue
             there = digests[path] if path in digests else self.digest_of(path, said["bytes"])
             if there is not None and there != said:
@@ -1641,12 +1678,14 @@ class Keyring:
     def judge(self, checkpoint):
         """None if one of the keys signed the checkpoint in its time, or the kind of finding and the reason."""
         refused = None
+        for known in [self.trusted] + [span.key for span in self.spans]:
+            if checkpoint.note.names(known):  # a wrong signature by any of them is one too many
+                problem = checkpoint.note.check(known)
+                if problem:
+                    return "checkpoint_untrusted", problem
         for span in reversed(self.spans):
             if not checkpoint.note.names(span.key):
                 continue
-            problem = checkpoint.note.check(span.key)
-            if problem:
-                return "checkpoint_untrusted", problem
             stands = span.stands is None or checkpoint.size <= span.stands
             in_time = span.first <= checkpoint.size and (span.last is None or checkpoint.size <= span.last)
             if stands and in_time:
@@ -1726,6 +1765,7 @@ class StatementCheck:
 LOST_PAYLOAD = "a payload that was lost"
 BREAK_SOURCE, BREAK_TYPE, BREAK_PRODUCER = "exhibit:breaks", "ledger.break-confirmed.v1", "exhibit break confirm"
 KNOWN_KINDS = ("payload_missing", "payload_altered", "clock_backwards", "duplicate_event", "sequence_gap")
+CONFIRMED_MAX = 1_000_000  # findings that all confirmations together cover
 NO_BREAKS = {"confirmed": 0, "missing_confirmed": 0, "listed": []}
 
 
@@ -1748,7 +1788,7 @@ def is_known(value):
 def read_break(content):
     """The body of a confirmation; None where it is not written in its one form."""
     try:
-        body = json.loads(content.decode("utf-8"))
+        body = read_json(content)
         if type(body) is not dict or list(body) != ["findings", "what", "why"]:
             return None
         if json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode() != content:
@@ -1778,7 +1818,7 @@ class Breaks:
         # Nobody confirms what is yet to happen.
         if any(known["index"] is not None and known["index"] >= entry.index for known in body["findings"]):
             return
-        if len(self.known) + len(body["findings"]) > 100_000:
+        if len(self.known) + len(body["findings"]) > CONFIRMED_MAX:
             return
         by = None
         for part in parts[1:]:
@@ -1793,14 +1833,14 @@ class Breaks:
     def cover(self, findings):
         """Takes what is confirmed out of the findings."""
         left = []
-        for finding in findings.listed:
+        for finding in findings.kept:
             known = (finding.kind, finding.index, finding.expected, finding.found)
             if known in self.known:
                 self.covered.add(known)
                 findings.total -= 1
             else:
                 left.append(finding)
-        findings.listed = left
+        findings.kept = left
 
     def cover_gaps(self, sources):
         """How many of the numbers that never arrived are confirmed."""
@@ -1951,7 +1991,22 @@ class Kept:
 # ---------------------------------------------------------------------------------------------------------------------
 # 12  The files of a pack: "The zip" and "Limits for readers". Nothing outside the pack is ever opened.
 
+CARRIED = ("index.html", "verify.py")
 STEP = 1 << 20
+
+
+def is_timestamp(path):
+    return re.fullmatch(r"timestamps/(0|[1-9][0-9]*)/(checkpoint|consistency|[1-9][0-9]*\.tsr)", path,
+                        re.ASCII) is not None
+
+
+def is_strict(path):
+    """Whether a name that only the manifest knows is the same name on every system."""
+    return re.fullmatch(r"([A-Za-z0-9_.-]*[A-Za-z0-9_-]/)*[A-Za-z0-9_.-]*[A-Za-z0-9_-]", path, re.ASCII) is not None
+
+
+def fold(path):
+    return path.encode("utf-8", "surrogateescape").lower()
 
 
 class FileProblem(Exception):
@@ -2061,7 +2116,8 @@ class Zip:
             self.damage.append((place, found))
 
     def at(self, offset, length):
-        self.file.seek(max(offset, 0))
+        """These bytes, or those of them that there are; headers may speak of places far beyond the end."""
+        self.file.seek(min(max(offset, 0), self.size))
         return self.file.read(length)
 
     def read_end(self):
@@ -2072,10 +2128,11 @@ class Zip:
         members, size, offset = struct.unpack_from("<HII", tail, len(tail) - 12)
         if len(tail) == 98 and tail[:4] == b"PK\6\6":
             members, size, offset = struct.unpack_from("<QQQ", tail, 32)
-        records = end_records(members, offset, size)
-        if offset + size + len(records) != self.size or not tail.endswith(records):
+        fits = offset + size <= self.size
+        records = end_records(members, offset, size) if fits else b""
+        if not fits or offset + size + len(records) != self.size or not tail.endswith(records):
             self.damaged("end of the zip", "its end record is not that of a pack as it was written")
-        return (members, offset, size) if offset + size <= self.size and size <= 2 << 30 else None
+        return (members, offset, size) if fits and size <= 2 << 30 else None
 
     def read_directory(self, members, offset, size):
         directory, at, due = self.at(offset, size), 0, 0
@@ -2455,7 +2512,7 @@ def ed25519(public, signature, message):
 def report_of(subject, key, findings, incomplete, checked, not_checked, breaks=NO_BREAKS, **more):
     verdict = ("altered" if findings.total else "incomplete" if incomplete else
                "verified_with_confirmed_breaks" if breaks["confirmed"] else "verified")
-    listed = sorted(findings.listed, key=lambda f: (f.index is not None, f.index or 0))
+    listed = sorted(findings.kept, key=lambda f: (f.index is not None, f.index or 0))[:FINDINGS_SHOWN_MAX]
     report = {
         "format": "exhibit-verify-py/1", "subject": subject, "verdict": verdict,
         "exit_code": {"altered": 1, "incomplete": 4}.get(verdict, 0), "origin": key.name, "key": key.text,
