@@ -2,6 +2,9 @@
 //! every manipulation, from the files inside it and from a chosen zip; and it can be used by keyboard, read in light and
 //! dark, and printed.
 
+mod hostile;
+mod rotated;
+
 use std::{
     collections::HashMap,
     fs,
@@ -14,6 +17,7 @@ use exhibit::{
     ledger::{
         filter::Filter,
         finding::FindingKind,
+        note::VerifierKey,
         position::{EntryIndex, TreeSize},
         tile::{Span, TileId},
     },
@@ -182,28 +186,63 @@ impl<'a> Cases<'a> {
     }
 
     fn judged(&self, pack: &Path) -> Value {
-        let key = self.original.key();
-        let Ok(report) = verify_pack(pack, key, &VerifyOptions::default(), &|_, _| {}) else {
-            return json!({ "key": key.to_string(), "problem": "this is no pack" });
-        };
-        let verdict = match report.verdict {
-            Verdict::Verified => "verified",
-            Verdict::VerifiedWithConfirmedBreaks => "verified_with_confirmed_breaks",
-            Verdict::Altered => "altered",
-            Verdict::Incomplete => "incomplete",
-        };
-        let findings: Vec<_> = report
-            .findings
-            .listed
-            .iter()
-            // The page does not make the listings again, and says so.
-            .filter(|finding| finding.kind != FindingKind::DerivedMismatch)
-            .map(|finding| json!([finding.kind.name(), finding.index.map(EntryIndex::value)]))
-            .collect();
-        json!({
-            "breaks": report.breaks.confirmed, "key": key.to_string(), "verdict": verdict, "findings": findings, "entries": report.counts.entries,
-        })
+        judged(pack, self.original.key())
     }
+}
+
+/// What the first verifier says of a pack.
+fn judged(pack: &Path, key: &VerifierKey) -> Value {
+    let Ok(report) = verify_pack(pack, key, &VerifyOptions::default(), &|_, _| {}) else {
+        return json!({ "key": key.to_string(), "problem": "this is no pack" });
+    };
+    let verdict = match report.verdict {
+        Verdict::Verified => "verified",
+        Verdict::VerifiedWithConfirmedBreaks => "verified_with_confirmed_breaks",
+        Verdict::Altered => "altered",
+        Verdict::Incomplete => "incomplete",
+    };
+    let findings: Vec<_> = report
+        .findings
+        .listed
+        .iter()
+        // The page does not make the listings again, and says so.
+        .filter(|finding| finding.kind != FindingKind::DerivedMismatch)
+        .map(|finding| json!([finding.kind.name(), finding.index.map(EntryIndex::value)]))
+        .collect();
+    json!({
+        "breaks": report.breaks.confirmed, "key": key.to_string(), "verdict": verdict, "findings": findings, "entries": report.counts.entries,
+    })
+}
+
+/// Has the page's checks judge packs, zipped or unpacked, without a browser: they come to what the first verifier does.
+pub(crate) fn agrees(packs: &[(String, &Path)], key: &VerifierKey) {
+    let Some(mut node) = node(SOURCES) else {
+        return;
+    };
+    let cases: Vec<Value> = packs
+        .iter()
+        .map(|(name, pack)| {
+            let mut case = judged(pack, key);
+            case["name"] = json!(name);
+            case["pack"] = json!(pack);
+            case
+        })
+        .collect();
+    let list = tempfile::NamedTempFile::new().unwrap();
+    fs::write(&list, serde_json::to_vec(&cases).unwrap()).unwrap();
+    let ran = node.current_dir(TESTS).arg("agree.mjs").arg(list.path());
+    let done = ran.output().unwrap();
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    let wrong: Vec<&str> = said
+        .lines()
+        .filter(|line| !line.starts_with("ok "))
+        .collect();
+    assert!(
+        done.status.success() && wrong.is_empty() && said.lines().count() == cases.len(),
+        "{}\n{}",
+        wrong.join("\n"),
+        String::from_utf8_lossy(&done.stderr)
+    );
 }
 
 #[test]
@@ -231,6 +270,7 @@ fn a_browser_finds_what_the_first_verifier_finds_in_every_pack() {
     }
     damaged_packs(&mut cases);
     confirmed_packs(&mut cases);
+    rotated_pack(&mut cases);
     let list = cases.directory.path().join("cases.json");
     fs::write(&list, serde_json::to_vec(&cases.cases).unwrap()).unwrap();
     node.current_dir(TESTS).arg("run.mjs").arg(&list);
@@ -288,6 +328,18 @@ fn good_packs(original: &Original, cases: &mut Cases<'_>) {
         write_pack(fs::File::create(&pack).unwrap(), &source, &request).unwrap();
         cases.opened(name, &pack);
         cases.chosen(name, &pack);
+    }
+}
+
+/// A pack whose key was rotated twice, with the first key and with that of another ledger.
+fn rotated_pack(cases: &mut Cases<'_>) {
+    let pack = cases.next();
+    rotated::pack(&pack);
+    for number in [1, 3, 9] {
+        let key = rotated::key(number);
+        let page =
+            json!({ "name": format!("rotated, with key {number}"), "page": BUILT, "pack": pack });
+        cases.push(page, judged(&pack, key.verifier()));
     }
 }
 

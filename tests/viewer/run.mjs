@@ -74,6 +74,7 @@ for (const one of cases) {
 }
 
 const good = cases[0];
+const rotated = cases.find(({ name }) => name === 'rotated, with key 1');
 
 await test('the keyboard alone gives the key, narrows the list and opens an entry', async () => {
   const { page, context } = await visit({ ...good, key: null });
@@ -139,37 +140,59 @@ await test('a mistyped key is refused, and the verdict is not that of any key', 
 
 for (const colorScheme of ['light', 'dark']) {
   await test(`axe finds nothing in ${colorScheme} colours`, async () => {
-    for (const one of [good, ...['altered', 'verified_with_confirmed_breaks'].map((verdict) => cases.find((one) => one.verdict === verdict))]) {
+    for (const one of [good, rotated, ...['altered', 'verified_with_confirmed_breaks'].map((verdict) => cases.find((one) => one.verdict === verdict))]) {
       const { page, context } = await visit(one, { colorScheme, reducedMotion: 'reduce' });
       await page.click('#list .row:nth-child(2)');
       await page.waitForSelector('.proof');
       // The page's own rules keep foreign scripts out; a debugger's evaluation is not bound by them.
       await page.evaluate(readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8'));
       const { violations } = await page.evaluate(() => globalThis.axe.run());
-      await shoot(page, `${colorScheme}-${one.verdict}`);
+      await shoot(page, `${colorScheme}-${one.name}`);
       equal(violations.map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map(({ html }) => html.slice(0, 120)).join(' ; ')}`), [], 'violations');
       await context.close();
     }
   });
 }
 
-await test('it fits a telephone', async () => {
-  const { page, context } = await visit(good, { viewport: { width: 390, height: 844 } });
-  await page.click('#list .row:nth-child(2)');
-  await page.waitForSelector('.proof');
-  const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  await shoot(page, 'telephone');
-  equal(over, 0, 'pixels beyond the edge');
+await test('it fits a telephone, and a page that is zoomed fourfold', async () => {
+  const others = ['altered', 'verified_with_confirmed_breaks', 'incomplete'].map((verdict) => cases.find((one) => one.verdict === verdict));
+  for (const one of [good, rotated, ...others].filter(Boolean)) {
+    for (const width of [390, 320]) {
+      const { page, context } = await visit(one, { viewport: { width, height: 844 } });
+      await page.click('#list .row:nth-child(2)');
+      await page.waitForSelector('.proof');
+      const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      await shoot(page, `${width} wide, ${one.name}`);
+      equal(over, 0, `pixels beyond the edge of ${width}, ${one.name}`);
+      await context.close();
+    }
+  }
+});
+
+await test('it follows the history of keys, and shows it', async () => {
+  const { page, context } = await visit(rotated);
+  equal(await page.getAttribute('#verdict', 'data-verdict'), 'verified', 'verdict');
+  equal(await page.$$eval('#keys-body tbody tr', (rows) => rows.map((row) => row.lastChild.textContent.split(' ').slice(0, 2).join(' '))), ['the key', 'reached from', 'reached from'], 'keys');
+  equal(await page.$$eval('.statements li', (items) => items.length), 3, 'statements');
+  if (!(await page.textContent('#key-state')).includes('older key')) throw new Error('it does not say that the key is an older one');
   await context.close();
 });
 
-await test('it prints', async () => {
-  const { page, context } = await visit(good);
-  const printed = await page.pdf({ path: shots && `${shots}/printed.pdf`, format: 'A4' });
-  equal(printed.subarray(0, 5).toString(), '%PDF-', 'what is printed');
-  const rows = await page.$$eval('#printed tbody tr', (all) => all.length);
-  equal(rows, Math.min(good.entries, 500), 'printed rows');
-  await context.close();
+await test('it prints on white, whatever the screen is, and names the key', async () => {
+  for (const turned of [false, true]) {
+    const { page, context } = await visit(good, { colorScheme: turned ? 'light' : 'dark' });
+    if (turned) await page.click('#theme');
+    const printed = await page.pdf({ path: shots && `${shots}/printed.pdf`, format: 'A4' });
+    equal(printed.subarray(0, 5).toString(), '%PDF-', 'what is printed');
+    equal(await page.$$eval('#printed tbody tr', (all) => all.length), Math.min(good.entries, 500), 'printed rows');
+    await page.setViewportSize({ width: 680, height: 900 });
+    await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
+    const colours = await page.evaluate(() => [document.body, document.querySelector('#facts')].map((one) => getComputedStyle(one)).map(({ backgroundColor, color }) => [backgroundColor, color]));
+    equal([colours[0][0], colours[1][1]], ['rgb(255, 255, 255)', 'rgb(0, 0, 0)'], 'paper and ink');
+    if (!(await page.innerText('#facts')).includes(good.key)) throw new Error('the key is not printed');
+    equal(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), 0, 'pixels beyond the paper');
+    await context.close();
+  }
 });
 
 await browser.close();

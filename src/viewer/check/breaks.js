@@ -4,12 +4,14 @@
 // is. What is covered is shown beside the findings, not hidden.
 
 import { rfc3339, text } from './bytes.js';
+import { CONFIRMABLE } from './findings.js';
 import { parse, plain, write } from './json.js';
 import { lengthOf, sum } from './sequences.js';
 
 export const LOST_PAYLOAD = 'a payload that was lost';
-const KINDS = ['payload_missing', 'payload_altered', 'clock_backwards', 'duplicate_event', 'sequence_gap'];
-const KNOWN_MAX = 100_000;
+const KINDS = [...CONFIRMABLE, 'sequence_gap'];
+/** The most that all confirmations together cover. */
+const KNOWN_MAX = 1_000_000;
 
 export const isConfirmation = (entry) => entry.source === 'exhibit:breaks' && entry.type === 'ledger.break-confirmed.v1' && entry.producer === 'exhibit break confirm';
 

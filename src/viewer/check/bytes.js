@@ -88,54 +88,78 @@ const CRC = Uint32Array.from({ length: 256 }, (_, byte) => {
   for (let bit = 0; bit < 8; bit += 1) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
   return crc;
 });
-export function crc32(bytes) {
-  let crc = 0xffffffff;
+/** CRC-32, of what follows bytes with the CRC `before` as well. */
+export function crc32(bytes, before = 0) {
+  let crc = before ^ 0xffffffff;
   for (let at = 0; at < bytes.length; at += 1) crc = CRC[(crc ^ bytes[at]) & 255] ^ (crc >>> 8);
   return (crc ^ 0xffffffff) >>> 0;
 }
 
-/** Inflates, and stops at `limit` bytes: a few packed bytes can stand for a great many. */
-export async function inflate(packed, limit) {
-  const { readable, writable } = new DecompressionStream('deflate-raw');
-  const writer = writable.getWriter();
-  // What goes wrong here goes wrong at the reading end too, and is said there.
-  writer.write(packed).catch(() => {});
-  writer.close().catch(() => {});
-  const pieces = [];
-  let length = 0;
-  try {
-    for (const reader = readable.getReader(); ;) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      length += value.length;
-      if (length > limit) {
-        await reader.cancel();
-        throw new Malformed(`it has over ${limit} bytes, the limit`);
-      }
-      pieces.push(value);
-    }
-  } catch (error) {
-    if (error instanceof Malformed) throw error;
-    throw new Malformed('it does not inflate');
-  }
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
+/** The packed bytes of a file, base64 in this page or a piece of a chosen file: in one piece unless they are many. */
+async function packed({ base64, blob }) {
+  if (base64 === undefined && blob.size > 1 << 22) return blob.stream();
+  const bytes = base64 === undefined ? new Uint8Array(await blob.arrayBuffer()) : fromBase64(base64);
+  return new ReadableStream({
+    start(controller) {
+      if (bytes.length > 0) controller.enqueue(bytes);
+      controller.close();
+    },
+  });
 }
 
-/** Reads a file of the pack from where it is: base64 in this page, or a piece of a chosen file. */
+async function* read(stream) {
+  const reader = stream.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+}
+
+/** Inflates packed bytes, all of them and nothing behind their last block; throws `Malformed`. */
+async function* inflated(stream) {
+  try {
+    yield* read(stream.pipeThrough(new DecompressionStream('deflate-raw')));
+  } catch {
+    throw new Malformed('it does not inflate, from its first byte to its last');
+  }
+}
+
+/** The content of a file of the pack, in pieces; throws `Malformed`. */
+export async function* pieces(file) {
+  if (file.problem) throw new Malformed(file.problem);
+  const stream = await packed(file);
+  let [length, crc] = [0, 0];
+  for await (const piece of file.encoding === 'deflate-raw' ? inflated(stream) : read(stream)) {
+    length += piece.length;
+    if (file.length !== undefined) crc = crc32(piece, crc);
+    yield piece;
+  }
+  if (file.length !== undefined && (length !== file.length || crc !== file.crc)) {
+    throw new Malformed("its length or checksum is not the one in the zip's directory");
+  }
+}
+
+/** Reads a file of the pack, and stops at `limit` bytes: a few packed bytes can stand for a great many. */
 export async function load(file, limit) {
   if (!file) return null;
-  if (file.problem) throw new Malformed(file.problem);
-  const packed = file.base64 === undefined ? new Uint8Array(await file.blob.arrayBuffer()) : fromBase64(file.base64);
-  const bytes = file.encoding === 'deflate-raw' ? await inflate(packed, limit) : packed;
-  if (bytes.length > limit) throw new Malformed(`it has ${bytes.length} bytes, over the limit of ${limit}`);
-  if (file.length !== undefined && (bytes.length !== file.length || crc32(bytes) !== file.crc)) {
-    throw new Malformed("its length or checksum is not the one in the zip's directory");
+  const parts = [];
+  let length = 0;
+  for await (const piece of pieces(file)) {
+    length += piece.length;
+    if (length > limit) throw new Malformed(`it has over ${limit} bytes, the limit`);
+    parts.push(piece);
+  }
+  if (parts.length === 1) return parts[0];
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
   }
   return bytes;
 }

@@ -3,9 +3,12 @@
 import { Malformed, exact, hex, rfc3339, text } from './bytes.js';
 import { finding } from './findings.js';
 import { parse, plain, write } from './json.js';
+import { KEY_HISTORY } from './layout.js';
 import { WIDTH } from './tree.js';
 
 const FORMAT = 'exhibit-pack/1';
+/** What was made from the entries: where it differs from its digest, this page does not make it again to say which is wrong. */
+const LISTINGS = ['events.jsonl', 'events.csv'];
 /** The files that every manifest names. */
 const ALWAYS = ['checkpoint', 'log.vkey', 'events.jsonl', 'events.csv', 'README.txt'];
 
@@ -71,15 +74,16 @@ export function parseManifest(bytes) {
 }
 
 /** What in the manifest is not so. `run` and the rest is what was found in the pack. */
-export function compareManifest({ manifest, checkpoint, pack, digests, containerDigest }, key, run, range, sources, findings) {
+export function compareManifest({ manifest, checkpoint, pack, digests, containerDigest }, ring, run, range, sources, findings) {
   const found = [];
   const differ = (field, expected, said) => {
     const [a, b] = [write(expected), write(said)];
     if (a !== b) found.push(finding('manifest_mismatch', null, a, b, `manifest.json, ${field}`));
   };
-  if (key) {
-    differ('origin', key.name, manifest.origin);
-    differ('key', key.vkey, manifest.key);
+  if (ring) {
+    differ('origin', ring.trusted.name, manifest.origin);
+    // A key of the history that trust does not reach is a finding of its own.
+    if (!ring.isBeyond(manifest.key)) differ('key', ring.current.vkey, manifest.key);
   }
   if (checkpoint) {
     differ('tree_size', checkpoint.size, manifest.tree_size);
@@ -94,16 +98,15 @@ export function compareManifest({ manifest, checkpoint, pack, digests, container
     differ('recorded', run.recorded && { first: rfc3339(run.recorded[0]), last: rfc3339(run.recorded[1]) }, manifest.recorded);
     differ('sources', sources, manifest.sources);
   }
-  for (const path of ALWAYS) {
+  for (const path of [...ALWAYS, ...(pack.files.has(KEY_HISTORY) ? [KEY_HISTORY] : [])]) {
     if (!manifest.files.has(path)) found.push(finding('manifest_mismatch', null, 'a digest in the manifest', 'none', path));
   }
+  if (manifest.files.has('manifest.json')) found.push(finding('manifest_mismatch', null, 'no digest of itself', 'one', 'manifest.json'));
   for (const [path, said] of manifest.files) {
     const there = digests.get(path);
-    if (there) {
-      if (said.bytes !== there.bytes || said.blake3 !== there.blake3) found.push(finding('manifest_mismatch', null, write(said), write(there), path));
-    } else if (!pack.embedded && !pack.files.has(path)) {
-      found.push(finding('manifest_mismatch', null, 'the file', 'it is not there', path));
-    }
+    if (there?.problem) found.push(finding('container_damaged', null, 'a readable file', there.problem, path));
+    else if (there && (said.bytes !== there.bytes || said.blake3 !== there.blake3)) found.push(finding(LISTINGS.includes(path) ? 'derived_mismatch' : 'manifest_mismatch', null, write(said), write(there), path));
+    else if (!there && path !== 'manifest.json' && !pack.embedded) found.push(finding('manifest_mismatch', null, 'the file', 'it is not there', path));
   }
   if (containerDigest && containerDigest !== manifest.container) {
     found.push(finding('container_damaged', null, `a zip with the digest ${manifest.container}`, containerDigest, 'the zip before its manifest'));

@@ -4,7 +4,8 @@ import { Malformed, fromBase64, hex, integer, same, text, utf8 } from './bytes.j
 import { isPublicKey, verifies } from './ed25519.js';
 import { sha256 } from './hashes.js';
 
-const keyName = (name) => {
+/** A key's name, where this is one. */
+export const keyName = (name) => {
   if (name === '' || /[\p{White_Space}\p{Cc}+]/u.test(name) || utf8(name).length > 255) {
     throw new Malformed('not a key name: 1 to 255 bytes, no white space, no +');
   }
@@ -67,11 +68,15 @@ export function parseCheckpoint(bytes) {
   return { origin, size: count, root: hash, note, extended: extensions.length > 0 };
 }
 
-/** Checks who signed a checkpoint: `null`, or the kind of finding and what was found. */
+/** Whether a key signed a note: there is a line that names it, and every such line verifies. */
+export function isSignedBy(note, key) {
+  const lines = note.signatures.filter((line) => line.name === key.name && line.id === key.id);
+  return lines.length > 0 && lines.every((line) => verifies(line.signature, utf8(note.text), key.publicKey));
+}
+
+/** Checks that a key signed a checkpoint: `null`, or the kind of finding and what was found. */
 export function checkSignature({ origin, note }, key) {
   if (origin !== key.name) return ['other_ledger', `this is a checkpoint of ${origin}, not of ${key.name}`];
-  const lines = note.signatures.filter((line) => line.name === key.name && line.id === key.id);
-  if (lines.length === 0) return ['checkpoint_untrusted', `the note is not signed by ${key.vkey}`];
-  const good = lines.every((line) => verifies(line.signature, utf8(note.text), key.publicKey));
-  return good ? null : ['checkpoint_untrusted', `the signature by ${key.name} does not verify`];
+  if (!note.signatures.some((line) => line.name === key.name && line.id === key.id)) return ['checkpoint_untrusted', `the note is not signed by ${key.vkey}`];
+  return isSignedBy(note, key) ? null : ['checkpoint_untrusted', `the signature by ${key.name} does not verify`];
 }

@@ -3,6 +3,8 @@
 import { hashAt, hex, same } from './bytes.js';
 import { Breaks } from './breaks.js';
 import { finding } from './findings.js';
+import { judgeHistory, observe } from './keys.js';
+import { runsOf } from './layout.js';
 import { OrderCheck } from './order.js';
 import { Sequences } from './sequences.js';
 import { Frontier, SignedTree, WIDTH, otherTiles, spanOf, spansOver, tilePath } from './tree.js';
@@ -19,14 +21,18 @@ export class Run {
   #g;
   #findings;
   #frontier;
-  #rootAt = null;
+  /** The sizes at which the root is asked for, and the roots over the entries there. */
+  #roots;
   #signed = null;
   #upper = null;
   #doubtful = [];
+  /** What entries and statements about keys say against each other, and the statements whose entries went by. */
+  #keyFindings = [];
+  #keysSeen = new Set();
   #uneven = null;
 
   constructor(gathered, origin, findings) {
-    const { checkpoint, size, bundles } = gathered;
+    const { checkpoint, size, bundles, keys } = gathered;
     this.#g = gathered;
     this.#findings = findings;
     this.order = new OrderCheck(bundles.start * WIDTH, origin, findings);
@@ -34,33 +40,39 @@ export class Run {
     this.proving = checkpoint && checkpoint.size === size ? checkpoint : null;
     if (this.proving) this.#signed = new SignedTree(size, checkpoint.root, tileReader(gathered));
     if (this.proving && bundles.start === 0 && bundles.end === spansOver(size)) this.#upper = [];
-    if (checkpoint?.size === 0) this.#watch();
+    this.#roots = new Map([checkpoint, ...keys.history.statements].filter(Boolean).map((one) => [one.size, null]));
+    if (bundles.start === 0) this.#watch();
   }
 
-  checkUpperTiles() {
-    const { bundles, size, upper } = this.#g;
-    if (!this.proving || bundles.end === bundles.start) return;
+  /** Looks at the tiles above level 0 under a checkpoint that the key signed; under any other there is nothing to lead to. */
+  checkUpperTiles(signed) {
+    const { spans, size, upper } = this.#g;
+    if (!this.proving || !signed || spans.length === 0) return;
     let edgeSaid = this.#upper !== null;
-    for (const { level, span } of otherTiles(bundles, size)) {
+    const missing = [];
+    for (const { level, span } of otherTiles(runsOf(spans), size)) {
       const path = tilePath(level, span);
       const hashes = upper.get(path);
       if (!hashes || hashes.length !== span.width * 32) {
-        const found = hashes ? `${hashes.length} bytes` : 'nothing';
-        this.#findings.add(finding(hashes ? 'tile_altered' : 'tile_missing', null, `${span.width} hashes`, found, path));
+        if (hashes) this.#findings.add(finding('tile_altered', null, `${span.width} hashes`, `${hashes.length} bytes`, path));
+        else missing.push({ path, width: span.width });
         edgeSaid ||= !span.full;
         continue;
       }
       if (this.#upper) continue;
       this.tiles += 1;
-      if (this.#signed.vouches(level, span, hashes) !== 'no') continue;
+      const wrong = this.#signed.vouches(level, span, hashes) === 'no';
       // The partial tiles make the root together: which one of them is wrong can't be told.
-      if (span.full || !edgeSaid) this.#findings.add(finding('tile_altered', null, 'a tile of the tree that the checkpoint signs', 'another', path));
+      if (wrong && (span.full || !edgeSaid)) this.#findings.add(finding('tile_altered', null, 'a tile of the tree that the checkpoint signs', 'another', path));
       edgeSaid ||= !span.full;
     }
+    if (missing.length === 0) return;
+    const more = missing.length - 1;
+    this.#findings.add(finding('tile_missing', null, `${missing[0].width} hashes`, more > 0 ? `nothing, nor for ${more} more tiles` : 'nothing', missing[0].path));
   }
 
   take(report) {
-    this.#findings.add(...report.findings.map((one) => ({ ...one })));
+    this.#findings.addAll(report.findings.map((one) => ({ ...one })));
     if (!report.readable) {
       this.order.skipTo(report.span.first + report.span.width);
       this.#frontier = null;
@@ -73,6 +85,7 @@ export class Run {
       this.recorded = [this.recorded?.[0] ?? line.recorded, line.recorded];
     }
     this.breaks.take(report.breaks);
+    observe(this.#g.keys.history, report, this.#keyFindings).forEach((number) => this.#keysSeen.add(number));
     this.places = report.span.first + report.count;
     if (report.count !== report.span.width) this.#uneven ??= report.span.first;
     this.#grow(report);
@@ -81,14 +94,14 @@ export class Run {
     this.order.absorb(report);
   }
 
-  /** Makes the tree over all entries, and keeps its root where it has the signed size. */
+  /** Makes the tree over all entries, and keeps its root where it is asked for. */
   #grow({ span, count, leaves, root }) {
     if (this.#frontier?.size !== span.first) {
       this.#frontier = null;
       return;
     }
-    const signedSize = this.#g.checkpoint?.size;
-    if (root && !(signedSize > span.first && signedSize < span.first + count)) {
+    const isWithin = (size) => size > span.first && size < span.first + count;
+    if (root && ![...this.#roots.keys()].some(isWithin)) {
       this.#frontier.push(root, 8);
       this.#watch();
       return;
@@ -100,7 +113,18 @@ export class Run {
   }
 
   #watch() {
-    if (this.#frontier.size === this.#g.checkpoint?.size) this.#rootAt = this.#frontier.root();
+    const { size } = this.#frontier;
+    if (this.#roots.has(size)) this.#roots.set(size, this.#frontier.root());
+  }
+
+  /** What is wrong with the history of keys, and which of its statements could not be held against tree or entries. */
+  judgeHistory(ring) {
+    const { keys, checkpoint, bundles } = this.#g;
+    const size = checkpoint?.size ?? this.order.next;
+    const rootAt = (at) => (bundles.start === 0 && this.#roots.get(at)) || (this.#signed?.rootAt(at) ?? null);
+    const { findings, ...open } = judgeHistory(keys, ring, this.#keysSeen, size, rootAt);
+    this.#findings.addAll([...findings, ...this.#keyFindings]);
+    return { ...open, statements: keys.history.statements.length, wrong: findings.length + this.#keyFindings.length > 0 };
   }
 
   /** Compares a level-0 tile with the entries under it. Where they differ, the signed root says which is wrong. */
@@ -197,15 +221,17 @@ export class Run {
     const { checkpoint, bundles } = this.#g;
     if (!checkpoint) return;
     const explained = this.order.misplaced || this.#findings.has('entry_altered', 'entry_malformed', 'missing_entries');
-    if (this.#rootAt) {
-      if (!same(this.#rootAt, checkpoint.root)) {
-        if (!explained) this.#findings.add(finding('root_mismatch', null, `root ${hex(checkpoint.root)}`, `root ${hex(this.#rootAt)}`));
+    const made = this.#roots.get(checkpoint.size);
+    if (made) {
+      if (!same(made, checkpoint.root)) {
+        if (!explained) this.#findings.add(finding('root_mismatch', null, `root ${hex(checkpoint.root)}`, `root ${hex(made)}`));
         return;
       }
       checked.push('the root over all entries, against the checkpoint');
     } else if (bundles.start === 0 && bundles.end * WIDTH >= checkpoint.size) {
       return;
-    } else {
+    } else if (bundles.end > bundles.start && this.#signed) {
+      // Without entries, or under a checkpoint of another size, nothing was led to the root.
       checked.push('the entries against the hash tiles, and the hash tiles against the signed root');
     }
     for (const { path, index } of this.#doubtful) {

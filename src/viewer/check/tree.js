@@ -100,18 +100,18 @@ export function nodeFrom(tiles, size, { height, number }) {
 
 /**
  * The inclusion proof of an entry, made from tiles: for each step from the leaf up, the hash beside the path, on which
- * side it stands, and what the two give together. `null` where a tile is missing.
+ * side it stands, what the two give together, and the entries under each, from the first up to but without the last. `null` where a tile is missing.
  */
 export function prove(tiles, size, index, leaf) {
   if (!Number.isSafeInteger(size)) return null;
   const steps = [];
   let hash = leaf;
-  for (const { side, subtree } of siblings(index, size)) {
-    const roots = subtree.map((node) => nodeFrom(tiles, size, node));
+  for (const { side, beside, made } of siblings(index, size)) {
+    const roots = cover(...beside).map((node) => nodeFrom(tiles, size, node));
     if (roots.includes(null)) return null;
     const sibling = roots.reduceRight((right, left) => nodeHash(left, right));
     hash = side === 'left' ? nodeHash(sibling, hash) : nodeHash(hash, sibling);
-    steps.push({ side, sibling, hash });
+    steps.push({ side, sibling, beside, hash, made });
   }
   return { leaf, steps, root: hash };
 }
@@ -123,11 +123,12 @@ function siblings(index, size) {
     let half = 1;
     while (half * 2 < until - from) half *= 2;
     const middle = from + half;
+    const made = [from, until];
     if (index < middle) {
-      path.unshift({ side: 'right', subtree: cover(middle, until) });
+      path.unshift({ side: 'right', beside: [middle, until], made });
       until = middle;
     } else {
-      path.unshift({ side: 'left', subtree: cover(from, middle) });
+      path.unshift({ side: 'left', beside: [from, middle], made });
       from = middle;
     }
   }
@@ -148,8 +149,7 @@ export class SignedTree {
   constructor(size, root, tiles) {
     this.#size = size;
     this.#tiles = tiles;
-    const parts = subtrees(size).map((node) => nodeFrom(tiles, size, node));
-    const made = parts.includes(null) || parts.length === 0 ? null : parts.reduceRight((right, left) => nodeHash(left, right));
+    const made = rootOf(tiles, size, size);
     this.#edge = made !== null && same(made, root);
   }
 
@@ -165,14 +165,34 @@ export class SignedTree {
   slot(level, number) {
     const span = spanOf(exact(BigInt(number) / 256n), slots(level, this.#size));
     if (!span) return 'no';
+    const { hashes, vouched } = this.#tile(level, span);
+    return vouched === 'yes' ? hashAt(hashes, Number(BigInt(number) % 256n)) : vouched;
+  }
+
+  #tile(level, span) {
     const path = tilePath(level, span);
     if (!this.#known.has(path)) {
       const hashes = this.#tiles(level, span);
       this.#known.set(path, hashes ? { hashes, vouched: this.vouches(level, span, hashes) } : { vouched: 'unreadable' });
     }
-    const { hashes, vouched } = this.#known.get(path);
-    return vouched === 'yes' ? hashAt(hashes, Number(BigInt(number) % 256n)) : vouched;
+    return this.#known.get(path);
   }
+
+  /** The root that the tree had at a size before, from vouched tiles alone; `null` where they are not all here. */
+  rootAt(size) {
+    const vouched = (level, span) => {
+      const tile = this.#tile(level, span);
+      return tile.vouched === 'yes' ? tile.hashes : null;
+    };
+    return rootOf(vouched, this.#size, size);
+  }
+}
+
+/** The root at a size, from the tiles of a tree of `whole`; `null` where a tile is missing. */
+function rootOf(tiles, whole, size) {
+  if (size === 0) return sha256(new Uint8Array());
+  const parts = subtrees(size).map((node) => nodeFrom(tiles, whole, node));
+  return parts.includes(null) ? null : parts.reduceRight((right, left) => nodeHash(left, right));
 }
 
 /** The numbers of the tiles of a level over these bundles. */
@@ -180,22 +200,29 @@ function over(level, { start, end }) {
   return end > start ? [Math.floor(start / WIDTH ** level), Math.floor((end - 1) / WIDTH ** level)] : null;
 }
 
-/** The tiles that a pack holds beside those of its own bundles. */
-export function otherTiles(bundles, size) {
+/**
+ * The tiles that a pack holds beside those of its own bundles, which are given as runs of consecutive numbers: the work goes
+ * with the bundles that are there, however far apart they are said to lie and however large the tree is said to be.
+ */
+export function otherTiles(runs, size) {
   const found = [];
   for (let level = 0; level < 8; level += 1) {
     const total = slots(level, size);
     if (total === 0) break;
-    const range = over(level, bundles);
-    const [first, last] = level > 0 && range ? range : [0, -1];
-    for (let number = first; number <= last; number += 1) {
-      const span = spanOf(number, total);
-      if (span) found.push({ level, span });
+    const tiles = spansOver(total);
+    const above = [];
+    for (const run of level > 0 ? runs : []) {
+      const [from, last] = over(level, run);
+      const first = Math.max(from, above.at(-1)?.end ?? 0);
+      const end = last < tiles ? last + 1 : tiles;
+      if (first < end) above.push({ start: first, end });
     }
-    const edge = spanOf(exact(BigInt(spansOver(total)) - 1n), total);
-    const here = edge.number >= first && edge.number <= last;
-    const ofBundle = level === 0 && edge.number >= bundles.start && edge.number < bundles.end;
-    if (!edge.full && !here && !ofBundle) found.push({ level, span: edge });
+    for (const { start, end } of above) {
+      for (let number = start; number < end; number += 1) found.push({ level, span: spanOf(number, total) });
+    }
+    const edge = spanOf(exact(BigInt(tiles) - 1n), total);
+    const there = level === 0 ? runs : above;
+    if (!edge.full && !there.some(({ start, end }) => start <= edge.number && edge.number < end)) found.push({ level, span: edge });
   }
   return found;
 }

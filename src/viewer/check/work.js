@@ -1,6 +1,6 @@
-// What is done beside the page, one piece after the other: checking a bundle, looking for a text in it, and the digest of a zip.
+// What is done beside the page, one piece after the other: checking a bundle, looking for a text in it, and hashing a file or a zip.
 
-import { hex } from './bytes.js';
+import { Malformed, hex, pieces } from './bytes.js';
 import { checkBundle, searchBundle } from './chunk.js';
 import { fileHasher } from './hashes.js';
 
@@ -13,4 +13,21 @@ async function digest({ blob }) {
   return hex(hasher.digest());
 }
 
-export const WORK = { check: checkBundle, digest, search: (task) => searchBundle(task, task.needle) };
+/** Length and BLAKE3 of a file of the pack, or what is wrong with it. Once it is longer than it may be, no more of it is read. */
+async function hash({ file, most }) {
+  const hasher = fileHasher();
+  let bytes = 0;
+  try {
+    for await (const piece of pieces(file)) {
+      bytes += piece.length;
+      hasher.update(piece);
+      if (bytes > most) break;
+    }
+  } catch (error) {
+    if (error instanceof Malformed) return { problem: error.message };
+    throw error;
+  }
+  return { bytes, blake3: hex(hasher.digest()) };
+}
+
+export const WORK = { check: checkBundle, digest, hash, search: (task) => searchBundle(task, task.needle) };

@@ -4,6 +4,7 @@ import { hex, rfc3339, same } from '../check/bytes.js';
 import { openEntry } from '../check/chunk.js';
 import { isJson } from '../check/entry.js';
 import { KINDS } from '../check/findings.js';
+import { parse as parseJson } from '../check/json.js';
 import { tileReader } from '../check/run.js';
 import { prove } from '../check/tree.js';
 import { h, hash, number, put, $ } from './dom.js';
@@ -62,9 +63,10 @@ function showPart(part, at) {
     value === undefined ? h('p', { class: 'verbatim' }, part.text) : [readable(value), h('details', {}, h('summary', {}, 'As it was recorded'), h('pre', { tabindex: '0' }, part.text))]);
 }
 
+/** The JSON of a part, its numbers as they are written; `undefined` where it is none, or can be read in two ways. */
 function parse(content) {
   try {
-    return JSON.parse(content);
+    return parseJson(content, (digits) => digits);
   } catch {
     return undefined;
   }
@@ -75,8 +77,8 @@ const label = (name) => (/^[a-z][a-z0-9_]*$/.test(name) ? `${name[0].toUpperCase
 
 function readable(value) {
   if (Array.isArray(value)) return value.length === 0 ? 'none' : h('ul', { class: 'values' }, value.map((one) => h('li', {}, readable(one))));
-  if (value !== null && typeof value === 'object') {
-    return h('dl', { class: 'fields' }, Object.entries(value).map(([name, one]) => [h('dt', {}, label(name)), h('dd', {}, readable(one))]));
+  if (value instanceof Map) {
+    return h('dl', { class: 'fields' }, [...value].map(([name, one]) => [h('dt', {}, label(name)), h('dd', {}, readable(one))]));
   }
   return String(value);
 }

@@ -6,6 +6,7 @@ import { openDirectory, openEmbedded, openFile } from '../check/open.js';
 import { gather, judge } from '../check/verify.js';
 import { h, number, plural, put, shortTime, $ } from './dom.js';
 import { showEntry } from './entry.js';
+import { sayKey, showKeys } from './keys.js';
 import { List } from './list.js';
 import { showTimeline, typeName, typesOf } from './timeline.js';
 import { showChecked, showFacts, showFindings, showPopulation, showVerdict } from './verdict.js';
@@ -37,7 +38,11 @@ function start() {
   workers.onbroken = (why) => fail(`This browser can’t run the checks: ${why}`);
   const pack = openEmbedded(document);
   if (pack) open(async () => pack);
-  else $('verdict').dataset.verdict = 'none';
+  else {
+    $('verdict').dataset.verdict = 'none';
+    // Until there is something to look at, this is what there is to do.
+    $('key-form').before($('open'));
+  }
 }
 
 const digest = (task) => workers.run('digest', task);
@@ -50,7 +55,7 @@ async function open(opener) {
   put('verdict-words', h('h2', { id: 'verdict-title', tabindex: '-1' }, 'Checking…'));
   document.body.classList.remove('ready');
   try {
-    gathered = await gather(await opener(), (task) => workers.run('check', task), showProgress);
+    gathered = await gather(await opener(), (kind, task) => workers.run(kind, task), showProgress);
   } catch (error) {
     if (!(error instanceof Malformed)) console.error(error);
     fail(error.message);
@@ -88,13 +93,15 @@ function conclude() {
   showVerdict(report);
   showChecked(report);
   showFindings(report, openIndex);
+  showKeys(gathered, report);
   showPopulation(report);
   document.body.classList.add('ready');
+  $('elsewhere').append($('open'));
   const known = rows.filter((row) => row.type !== 'unreadable');
   showTimeline(known, typesOf(known), (from, until, name) => { period = { from, until, name }; filter(); });
   filter();
   $('live').textContent = `${$('verdict-title').textContent}. ${plural(report.findings.total, 'finding')}, ${plural(report.breaks.confirmed, 'confirmed break')}.`;
-  $('key-state').textContent = !trusted ? '' : trusted.vkey === gathered.ownKey?.vkey ? 'This is the same key as the one in the pack.' : 'This is another key than the one in the pack.';
+  sayKey(gathered, report);
 }
 
 function takeKey(event) {
@@ -200,7 +207,7 @@ function printedList() {
   const shown = list.rows.slice(0, PRINTED_MAX);
   put('printed', h('caption', {}, `The first ${number(shown.length)} of ${number(list.rows.length)} entries as filtered, of ${number(rows.length)}`),
     h('thead', {}, h('tr', {}, ['Entry', 'Recorded (UTC)', 'Type', 'Subject', 'Source'].map((name) => h('th', { scope: 'col' }, name)))),
-    h('tbody', {}, shown.map((row) => h('tr', {}, h('td', { class: 'num' }, number(row.at)), h('td', {}, shortTime(rfc3339(row.recorded))), h('td', {}, typeName(row.type)), h('td', {}, row.subject || row.eventId), h('td', {}, row.source)))));
+    h('tbody', {}, shown.map((row) => h('tr', {}, h('td', { class: 'num' }, number(row.at)), h('td', { class: 'when' }, shortTime(rfc3339(row.recorded))), h('td', {}, typeName(row.type)), h('td', {}, row.subject || row.eventId), h('td', {}, row.source)))));
 }
 
 function turnTheme() {

@@ -54,14 +54,18 @@ export function showFacts(gathered, report) {
     ['Written by', manifest ? `${manifest.tool}, says the manifest` : null],
     ['Read from', pack.embedded ? 'the copy inside this page' : pack.name],
     ['Signed root', checkpoint ? hash(hex(checkpoint.root), 'the signed root') : null],
+    ['Key used', report.trusted ? h('span', { class: 'hash' }, h('code', {}, report.key.vkey), ', as it was given here') : 'none was given; the signature was checked with the key in the pack, which proves nothing'],
     ['Key in the pack', gathered.ownKey ? h('span', { class: 'hash' }, h('code', {}, gathered.ownKey.vkey), ' ', copyButton(gathered.ownKey.vkey, 'the key in the pack')) : 'unreadable'],
   ];
   put('facts', rows.filter(([, value]) => value !== null).map(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]));
 }
 
+/** A line with what stands between backticks as code. */
+const withCode = (line) => line.split('`').map((piece, at) => (at % 2 === 1 ? h('code', {}, piece) : piece));
+
 export function showChecked(report) {
-  put('checked-list', report.checked.map((line) => h('li', {}, line)));
-  put('not-checked-list', report.notChecked.map((line) => h('li', {}, line)));
+  put('checked-list', report.checked.map((line) => h('li', {}, withCode(line))));
+  put('not-checked-list', report.notChecked.map((line) => h('li', {}, withCode(line))));
 }
 
 export function showFindings(report, openIndex) {
@@ -106,7 +110,7 @@ function findingItem(one, last, openIndex) {
     h('h3', {}, title, place && [' · ', place]),
     h('p', { class: 'kind' }, h('code', {}, one.kind), one.place && [' in ', h('code', {}, one.place)]),
     h('dl', { class: 'pair' }, h('dt', {}, 'Expected'), h('dd', {}, h('code', {}, one.expected)), h('dt', {}, 'Found'), h('dd', {}, h('code', {}, one.found))),
-    h('p', {}, h('strong', {}, 'What to do: '), advice, '.'));
+    h('p', {}, h('strong', {}, 'What to do: '), withCode(advice), '.'));
 }
 
 export function showPopulation({ sources }) {

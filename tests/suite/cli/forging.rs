@@ -15,6 +15,7 @@ use exhibit::{
 };
 
 use super::rotation::Ledger;
+use crate::viewer::agrees;
 
 #[test]
 fn a_retired_key_that_signs_again_is_found() {
@@ -80,6 +81,7 @@ fn a_forged_history_is_found_whoever_signed_it() {
     for vkey in [ledger.old(), &new] {
         ledger.verify(&folder_text, vkey, &[]).is(0, &[]);
         by_script(&folder, vkey, 0, "leads to");
+        agrees(&[("whole".to_owned(), &folder)], &vkey.parse().unwrap());
     }
     let history = fs::read_to_string(folder.join("keys/history")).unwrap();
     let whole = KeyHistory::parse(history.as_bytes()).unwrap();
@@ -156,6 +158,7 @@ fn a_forged_history_is_found_whoever_signed_it() {
                 done.stdout
             );
             by_script(&folder, vkey, 1, kind);
+            agrees(&[(what.to_owned(), &folder)], &vkey.parse().unwrap());
         }
         if text.is_none() {
             fs::write(folder.join("keys/history"), "").unwrap();

@@ -44,7 +44,7 @@ struct Confirmation {
 }
 
 /// One block of entries, as the source of a pack.
-struct Source(Block);
+pub(crate) struct Source(pub(crate) Block);
 
 impl PackSource for Source {
     fn blocks(
@@ -186,6 +186,13 @@ fn cases(damage: &Damage) -> Vec<(&'static str, u64, Vec<Confirmation>)> {
             .into_bytes(),
         ..all()
     };
+    let halved = Confirmation {
+        content: String::from_utf8(all().content)
+            .unwrap()
+            .replace('\u{e9}', "\\ud800")
+            .into_bytes(),
+        ..all()
+    };
     let repeated = Confirmation {
         content: String::from_utf8(all().content)
             .unwrap()
@@ -253,6 +260,7 @@ fn cases(damage: &Damage) -> Vec<(&'static str, u64, Vec<Confirmation>)> {
         ),
         ("with white space", 1, vec![payloads(), spaced]),
         ("escaped otherwise", 1, vec![payloads(), escaped]),
+        ("with half a character", 1, vec![payloads(), halved]),
         ("said twice", 1, vec![payloads(), repeated]),
         ("the proof itself", 1, vec![payloads(), proof]),
         (
