@@ -7,6 +7,7 @@ pub mod fetch;
 pub mod http;
 pub mod ledger;
 pub mod log_files;
+mod places;
 pub mod proto;
 pub mod rpc;
 pub mod timestamps;

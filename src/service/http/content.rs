@@ -7,7 +7,6 @@ use axum::{
     http::{HeaderMap, HeaderValue},
 };
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
 
 use super::{
     answer::{Encoding, Refused, head},
@@ -20,7 +19,10 @@ use crate::{
         position::{EntryIndex, count, length},
         tile::{Span, TileId, decode_entry_bundle, push_entry},
     },
-    service::ledger::{Ledger, ReadError},
+    service::{
+        ledger::{Ledger, ReadError},
+        places::Places,
+    },
     store::index::IndexError,
 };
 
@@ -66,7 +68,7 @@ pub(super) struct Contents {
     key_history: Arc<Content>,
     /// Tiles and bundles as they were sent, which never change.
     kept: Kept<(Resource, Encoding), Content>,
-    loads: Semaphore,
+    loads: Places,
 }
 
 impl Contents {
@@ -83,7 +85,7 @@ impl Contents {
             key: fixed(Resource::Key, format!("{}\n", ledger.verifier())),
             key_history: fixed(Resource::KeyHistory, ledger.key_history().to_string()),
             kept: Kept::new(kept_bytes_max),
-            loads: Semaphore::new(LOADS_MAX),
+            loads: Places::new(LOADS_MAX),
             ledger,
         }
     }
@@ -108,9 +110,8 @@ impl Contents {
         resource: Resource,
         encoding: Encoding,
     ) -> Result<Arc<Content>, Refused> {
-        let _permit = self.loads.acquire().await.map_err(|_| Refused::Stopped)?;
         let contents = Arc::clone(self);
-        let read = tokio::task::spawn_blocking(move || contents.read(resource, encoding));
+        let read = self.loads.take(move || contents.read(resource, encoding));
         read.await.unwrap_or_else(|error| {
             tracing::error!(%error, "reading the ledger panicked");
             Err(Refused::Damaged)

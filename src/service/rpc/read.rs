@@ -1,6 +1,6 @@
 //! Reading: single entries and proofs, lists, and watching for what is committed.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -20,9 +20,14 @@ use crate::{
     service::{
         convert::{entry_to_proto, filter_from_proto},
         ledger::{Ledger, ReadError},
+        places::Places,
         proto::{self, get_entry_request, get_receipt_request},
     },
 };
+
+/// Reads that block, of all calls of the process: as many as leave most of its threads to others.
+const READS_MAX: usize = 64;
+static READS: LazyLock<Places> = LazyLock::new(|| Places::new(READS_MAX));
 
 /// Which entry is asked for.
 pub(super) enum Selector {
@@ -164,7 +169,7 @@ pub(super) fn watch(
 }
 
 /// Sends what a listing has, and gives it back; `None` when the stream is over.
-async fn send_all<T: Send>(
+async fn send_all<T: Send + 'static>(
     mut listing: Listing,
     sender: &PageSender<T>,
     respond: fn(proto::Entry) -> T,
@@ -259,11 +264,11 @@ pub(super) fn read_failed(error: &ReadError) -> Status {
     }
 }
 
-/// Does something that blocks, where blocking holds up nobody.
+/// Does something that blocks, where blocking holds up nobody but other readers. More wait.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Status> + Send + 'static,
 ) -> Result<T, Status> {
-    match tokio::task::spawn_blocking(work).await {
+    match READS.take(work).await {
         Ok(result) => result,
         Err(error) => {
             tracing::error!(%error, "reading the ledger panicked");
