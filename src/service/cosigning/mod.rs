@@ -50,7 +50,7 @@ use super::{
 use crate::{
     ledger::{
         checkpoint::SignedCheckpoint,
-        note::SignatureLine,
+        note::{SIGNATURES_MAX, SignatureLine},
         policy::Policy,
         position::{EntryIndex, TreeSize},
         tree::consistency_holds,
@@ -282,8 +282,8 @@ impl Cosigning {
                     continue;
                 };
                 match answer {
-                    Ok(more) => {
-                        lines.extend(more);
+                    Ok(line) => {
+                        lines.push(line);
                         if let Some(signed) = signed.get_mut(place) {
                             *signed = true;
                         }
@@ -323,9 +323,19 @@ impl Cosigning {
     async fn publish(
         &self,
         checkpoint: &SignedCheckpoint,
-        lines: Vec<SignatureLine>,
+        mut lines: Vec<SignatureLine>,
         met: bool,
     ) -> Came {
+        let room = SIGNATURES_MAX.saturating_sub(checkpoint.note().signatures().len());
+        let dropped = lines.len().saturating_sub(room);
+        if dropped > 0 {
+            tracing::error!(
+                dropped,
+                "a checkpoint has no room for the cosignatures of so many witnesses"
+            );
+            lines.truncate(room);
+        }
+        let met = met && dropped == 0;
         let cosigned = match checkpoint.clone().with_signatures(lines) {
             Ok(cosigned) => Arc::new(cosigned),
             Err(error) => {

@@ -92,7 +92,7 @@ impl Seat {
         fetcher: &Fetcher,
         ledger: &Ledger,
         checkpoint: &SignedCheckpoint,
-    ) -> Result<Vec<SignatureLine>, SubmitError> {
+    ) -> Result<SignatureLine, SubmitError> {
         let Ok(mut known) = self.known.try_lock() else {
             return Err(SubmitError::Busy);
         };
@@ -116,9 +116,9 @@ impl Seat {
             let body = request.to_string();
             let answer = fetcher.post(&url, "text/plain; charset=utf-8", body.as_bytes())?;
             match self.judge(&answer, checkpoint)? {
-                Judged::Cosigned(lines) => {
+                Judged::Cosigned(line) => {
                     *known = ours;
-                    return Ok(lines);
+                    return Ok(line);
                 }
                 Judged::Knows(size) => *known = size,
             }
@@ -137,7 +137,7 @@ impl Seat {
     fn judge(&self, answer: &Answer, checkpoint: &SignedCheckpoint) -> Result<Judged, SubmitError> {
         let (status, told) = (answer.status, told(answer));
         match status {
-            200 => self.cosignatures(answer, checkpoint).map(Judged::Cosigned),
+            200 => self.cosignature(answer, checkpoint).map(Judged::Cosigned),
             // A size, or, in the protocol's first version, another root at the same size.
             409 => size_in(answer)
                 .map(Judged::Knows)
@@ -147,13 +147,13 @@ impl Seat {
         }
     }
 
-    /// The line of this witness's own that carries the latest time; all of its lines must verify. One is enough, and a
-    /// checkpoint has no room for a hundred of one witness.
-    fn cosignatures(
+    /// The witness's own line, which verifies. It has one, whatever else it sends: a checkpoint has room for so many,
+    /// and none of them may take another's.
+    fn cosignature(
         &self,
         answer: &Answer,
         checkpoint: &SignedCheckpoint,
-    ) -> Result<Vec<SignatureLine>, SubmitError> {
+    ) -> Result<SignatureLine, SubmitError> {
         let text = checkpoint.note().text();
         let signed = [text.as_bytes(), b"\n", &answer.body].concat();
         let refuse = SubmitError::NotACosignature;
@@ -163,15 +163,24 @@ impl Seat {
         }
         let key = &self.witness.key;
         note.cosigned_at(key).map_err(refuse)?;
-        let own = note.signatures().iter();
-        let own = own.filter(|line| line.id == key.id() && line.name == key.name().as_str());
-        let latest = own.max_by_key(|line| line.signature.first_chunk::<8>());
-        Ok(latest.cloned().into_iter().collect())
+        let mut lines = note.signatures().iter();
+        let own = lines.rfind(|line| line.id == key.id() && line.name == key.name().as_str());
+        let own = own.ok_or_else(|| refuse(NoteError::NotSignedBy(key.to_string())))?;
+        let dropped = note.signatures().len().saturating_sub(1);
+        if dropped > 0 {
+            let witness = &self.witness.name;
+            tracing::warn!(
+                witness,
+                dropped,
+                "a witness sends more than its cosignature; one line is used"
+            );
+        }
+        Ok(own.clone())
     }
 }
 
 enum Judged {
-    Cosigned(Vec<SignatureLine>),
+    Cosigned(SignatureLine),
     Knows(TreeSize),
 }
 

@@ -1,5 +1,6 @@
 //! Rounds with a real witness, on a disk that fails when it keeps what was witnessed.
 
+use axum::{Router, body::Bytes, routing::post};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -8,13 +9,15 @@ use super::*;
 use crate::{
     ledger::{
         event::{Event, NewEvent, NewPart},
-        note::{CosigningKey, KeyType, SigningKey},
+        note::{CosignedAt, CosigningKey, KeyType, SIGNATURES_MAX, SigningKey},
         payload::Salt,
         position::UnixNanos,
+        witness::AddCheckpoint,
     },
     service::{
         config::Limits,
         ledger::LedgerOptions,
+        rpc::server::serve_http,
         witness::{Witness, serve_witness},
     },
     store::{
@@ -186,4 +189,53 @@ async fn a_panic_while_a_checkpoint_is_written_does_not_count_as_kept() {
     ));
     let kept = tokio::task::spawn_blocking(|| Ok(()));
     assert!(kept::outcome(kept).await.is_ok());
+}
+
+/// A witness that cosigns as often as a checkpoint has room for signatures, each time anew.
+async fn serve_one_that_signs_too_often(stopping: CancellationToken) -> (String, String) {
+    let name = "witness.example/often".parse().unwrap();
+    let cosigner = CosigningKey::from_seed(name, KeyType::CosignatureV1, &[2; 32]).unwrap();
+    let key = cosigner.verifier().to_string();
+    let cosigner = Arc::new(cosigner);
+    let sign = async move |body: Bytes| {
+        let request = AddCheckpoint::parse(&body).unwrap();
+        let text = request.checkpoint.note().text();
+        let seconds = 1_800_000_000..;
+        let lines = seconds.take(SIGNATURES_MAX).map(|seconds| {
+            let at = CosignedAt::from_seconds(seconds).unwrap();
+            format!("{}\n", cosigner.cosign(text, at).unwrap())
+        });
+        lines.collect::<String>()
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router = Router::new().route("/add-checkpoint", post(sign));
+    tokio::spawn(serve_http(router, Limits::default(), listener, stopping));
+    (key, url)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_witness_that_signs_too_often_takes_no_other_witness_its_place() {
+    let mut scene = Scene::new(0).await;
+    let (key, url) = serve_one_that_signs_too_often(scene.stopping.clone()).await;
+    let path = scene.home.path().join("policy");
+    let policy = std::fs::read_to_string(&path).unwrap();
+    let (honest, _) = policy.split_once('\n').unwrap();
+    let both = "group both all w often\nquorum both\n";
+    std::fs::write(
+        &path,
+        format!("{honest}\nwitness often {key} {url}\n{both}"),
+    )
+    .unwrap();
+    for on_unmet in [OnUnmet::Publish, OnUnmet::Hold] {
+        let cosigning = scene.cosigning(on_unmet);
+        scene.record().await;
+        assert_eq!(cosigning.round().await, Came::Met);
+        let published = scene.ledger.published().unwrap();
+        assert_eq!(scene.published(), scene.events);
+        let lines = published.note().signatures();
+        assert_eq!(lines.len(), 3, "the ledger's, and one of each witness");
+    }
+    scene.stopping.cancel();
+    scene.ledger.shutdown().await;
 }
