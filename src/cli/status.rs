@@ -111,6 +111,7 @@ const fn way_out(reason: Reason) -> Option<&'static str> {
         Reason::MessageTooLarge => "the operator can raise limits.message_bytes_max",
         Reason::EventIdReused => "`exhibit show --source URI --event-id ID` shows the recorded one",
         Reason::QueueFull
+        | Reason::TooManyExports
         | Reason::NotKnownToBeStored
         | Reason::ShuttingDown
         | Reason::DeadlinePassed => AGAIN,

@@ -2,10 +2,13 @@
 //!
 //! Items are fetched by whoever has just taken in results, a few a core ahead, and no core waits for the others: one
 //! that has done its item begins the next, and takes in the results that are due if no other does.
+//!
+//! The cores are everybody's. So what may wait, for a disk or a client that is behind, does so on a thread of its own:
+//! [`run_between`] fetches and takes there, and the cores only work.
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError, mpsc},
 };
 
 use rayon::ScopeFifo;
@@ -22,24 +25,70 @@ pub(super) fn run<T: Send, U: Send, E: Send>(
     work: impl Fn(T) -> U + Sync,
     take: impl FnMut(U) -> Result<(), E> + Send,
 ) -> Result<(), E> {
-    let room = rayon::current_num_threads().saturating_mul(ITEMS_PER_CORE);
     let belt = Belt {
         work,
         done: Mutex::default(),
-        ends: Mutex::new(Ends {
-            fetch: Some(fetch),
-            take,
-            room,
-            fetched: 0,
-            taken: 0,
-            refused: false,
-            failed: None,
-        }),
+        ends: Mutex::new(Ends::new(fetch, take)),
     };
     rayon::scope_fifo(|scope| belt.turn(scope));
     let ends = belt.ends.into_inner();
     let failed = ends.unwrap_or_else(PoisonError::into_inner).failed;
     failed.map_or(Ok(()), Err)
+}
+
+/// As [`run`], with both ends on the calling thread: while fetching or taking waits, no core does.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn run_between<T: Send, U: Send, E: Send>(
+    fetch: impl FnMut() -> Result<Option<T>, E> + Send,
+    work: impl Fn(T) -> U + Sync,
+    take: impl FnMut(U) -> Result<(), E> + Send,
+) -> Result<(), E> {
+    if rayon::current_thread_index().is_some() {
+        // The calling thread is a core's, which must not wait for the others.
+        return run(fetch, work, take);
+    }
+    let mut ends = Ends::new(fetch, take);
+    let mut done = BTreeMap::new();
+    let (results, finished) = mpsc::channel();
+    let work = &work;
+    rayon::in_place_scope_fifo(|scope| {
+        loop {
+            while let Some((number, item)) = ends.fetch() {
+                let finished = Finished(None, results.clone());
+                scope.spawn_fifo(move |_| finished.with(number, work(item)));
+            }
+            if ends.taken == ends.fetched {
+                return;
+            }
+            // Nothing comes of an item that panicked; the scope passes the panic on.
+            let Ok(Some((number, result))) = finished.recv() else {
+                return;
+            };
+            done.insert(number, result);
+            while let Some(result) = done.remove(&ends.taken) {
+                ends.take(result);
+            }
+        }
+    });
+    ends.failed.map_or(Ok(()), Err)
+}
+
+/// Sends the result of an item, or that there is none, however its work ends.
+struct Finished<U>(Option<(usize, U)>, mpsc::Sender<Option<(usize, U)>>);
+
+impl<U> Finished<U> {
+    fn with(mut self, number: usize, result: U) {
+        self.0 = Some((number, result));
+    }
+}
+
+impl<U> Drop for Finished<U> {
+    fn drop(&mut self) {
+        // Whoever left does not need it.
+        let _ = self.1.send(self.0.take());
+    }
 }
 
 /// What all cores share.
@@ -100,6 +149,18 @@ impl<W, U, F, K, E> Belt<W, U, F, K, E> {
 }
 
 impl<F, K, E> Ends<F, K, E> {
+    fn new(fetch: F, take: K) -> Self {
+        Self {
+            fetch: Some(fetch),
+            take,
+            room: rayon::current_num_threads().saturating_mul(ITEMS_PER_CORE),
+            fetched: 0,
+            taken: 0,
+            refused: false,
+            failed: None,
+        }
+    }
+
     fn take<U>(&mut self, result: U)
     where
         K: FnMut(U) -> Result<(), E>,
@@ -211,5 +272,50 @@ mod tests {
         run(fetch, |item| item, take).unwrap();
         let room = rayon::current_num_threads() * ITEMS_PER_CORE;
         assert!(most.into_inner() <= room, "over {room}");
+    }
+
+    #[test]
+    fn the_calling_thread_may_hold_both_ends() {
+        let mut items = 0..1000u64;
+        let mut taken = Vec::new();
+        let take = |item| {
+            taken.push(item);
+            if item == 500 { Err(item) } else { Ok(()) }
+        };
+        let run = run_between(|| Ok(items.next()), |item| item, take);
+        assert_eq!((run, taken), (Err(500), (0..=500).collect()));
+        let mut items = 0..10u64;
+        let panics = std::panic::AssertUnwindSafe(|| {
+            let work = |item| assert_ne!(item, 5, "on purpose");
+            run_between(|| Ok::<_, ()>(items.next()), work, Ok)
+        });
+        assert!(std::panic::catch_unwind(panics).is_err());
+    }
+
+    #[test]
+    fn who_waits_while_taking_holds_no_core() {
+        let (waiting, waits) = mpsc::channel();
+        let runs = (0..rayon::current_num_threads() * 2).map(|_| {
+            let (waiting, (go_on, held)) = (waiting.clone(), mpsc::channel::<()>());
+            let run = std::thread::spawn(move || {
+                let mut items = 0..10;
+                let take = move |_| {
+                    waiting.send(()).unwrap();
+                    held.recv().map_err(|_| ())
+                };
+                run_between(|| Ok(items.next()), |item| item, take)
+            });
+            waits.recv().unwrap();
+            (run, go_on)
+        });
+        let runs: Vec<_> = runs.collect();
+        let (done, worked) = mpsc::channel();
+        rayon::spawn(move || done.send(()).unwrap());
+        let free = worked.recv_timeout(std::time::Duration::from_secs(60));
+        assert!(free.is_ok(), "every core is held");
+        for (run, go_on) in runs {
+            drop(go_on);
+            assert_eq!(run.join().unwrap(), Err(()));
+        }
     }
 }

@@ -17,6 +17,7 @@ use exhibit::{
 
 use crate::process::{exhibit, init, run, run_ok};
 
+mod exports;
 mod recovery;
 mod waiting;
 
@@ -193,9 +194,8 @@ fn evidence_says_which_witnesses_have_seen_it_and_when_one_is_missing() {
         &text(&pack),
         "--force",
     ]);
-    let (code, report) = verify(&pack, &vkey, &policy);
-    assert_eq!(code, 4, "{report}");
-    assert!(report.contains("no cosignature by"), "{report}");
+    // So is a pack: it has what was witnessed.
+    assert_eq!(verify(&pack, &vkey, &policy).0, 0);
     // One of the two is enough for somebody else.
     let durable = record(&server, "three", "durable", &receipt);
     assert!(durable.status.success());

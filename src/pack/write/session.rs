@@ -54,7 +54,7 @@ pub(super) fn write<W: Write + Send>(
     let mut spans = bundles
         .clone()
         .filter_map(|number| Span::of(number, size.value()));
-    pipeline::run(
+    pipeline::run_between(
         || spans.next().map(|span| from.take(span)).transpose(),
         |bundle: Bundle| prepare(bundle, &disclosure, &key, with_page),
         |prepared| session.take(prepared?),

@@ -35,7 +35,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 const MONTH: Duration = Duration::from_secs(31 * 24 * 3600);
 
 /// All of them, in the order they are shown.
-pub(super) static KEYS: [Key; 23] = [
+pub(super) static KEYS: [Key; 24] = [
     key!(
         "listen",
         "address and port to listen on",
@@ -100,6 +100,13 @@ pub(super) static KEYS: [Key; 23] = [
         "events of one stream that were read and whose answers were not yet taken",
         limits.stream_events_max,
         |text| number(text, 1..=1_000_000),
+        ToString::to_string
+    ),
+    key!(
+        "limits.exports_max",
+        "audit packs that are exported at a time; more are refused",
+        limits.exports_max,
+        |text| number(text, 1..=64),
         ToString::to_string
     ),
     key!(

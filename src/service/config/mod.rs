@@ -74,6 +74,8 @@ pub struct Limits {
     pub calls_max: u32,
     /// Events of one stream that have been read and whose answers have not been taken.
     pub stream_events_max: usize,
+    /// Audit packs that are exported at a time.
+    pub exports_max: usize,
     /// How long a client may leave answers untaken.
     pub answer_timeout: Duration,
     /// How long calls may go on after the server was told to stop.
@@ -262,6 +264,7 @@ impl Default for Limits {
             connections_max: 512,
             calls_max: 128,
             stream_events_max: 8192,
+            exports_max: 8,
             answer_timeout: Duration::from_secs(30),
             grace_period: Duration::from_secs(10),
             keepalive_interval: Duration::from_secs(30),

@@ -55,6 +55,8 @@ reasons! {
     EventIdReused = "EVENT_ID_REUSED", AlreadyExists;
     /// Too many events wait to be written.
     QueueFull = "QUEUE_FULL", ResourceExhausted;
+    /// As many packs are being exported as may be at a time.
+    TooManyExports = "TOO_MANY_EXPORTS", ResourceExhausted;
     /// The disk failed under the event: it may be stored or not.
     NotKnownToBeStored = "NOT_KNOWN_TO_BE_STORED", Unavailable;
     /// The ledger stopped after an error and takes no events.

@@ -1,18 +1,23 @@
 //! Audit packs, written by a thread of their own and sent as they are written.
 //!
 //! The thread may be one chunk ahead of the client. A client that goes away, or takes nothing for longer than the
-//! server's patience, makes its next write fail, and that ends it.
+//! server's patience, makes its next write fail, and that ends it. There are so many such threads at a time; who comes
+//! when all are taken is told to come back. The cores, which exports share with everybody, wait for no client.
 
 use std::{
     io::{self, Write},
+    sync::Arc,
     time::Duration,
 };
 
-use tokio::runtime::Handle;
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
 use tonic::Status;
 
 use super::{
-    errors::{Reason, damaged, invalid_field, invalid_fields, refusal, refusal_about},
+    errors::{Reason, damaged, invalid_field, invalid_fields, refusal, refusal_about, retry_later},
     pages::{PageSender, Pages, pages},
     read::{filter, range},
 };
@@ -35,11 +40,44 @@ const CHUNK_BYTES: usize = 64 << 10;
 /// The most names of parts to withhold.
 const WITHHELD_MAX: usize = 64;
 
+/// When to come back where all places are taken.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// A place for an export; it is taken until the pack is written or given up.
+pub(super) fn place(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Status> {
+    Arc::clone(places).try_acquire_owned().map_err(|_| {
+        let told = "as many packs are being exported as may be at a time (limits.exports_max); try again later";
+        retry_later(Reason::TooManyExports, told, RETRY_AFTER)
+    })
+}
+
+/// Refuses what is committed and waits for witnesses.
+pub(super) fn check_published(
+    ledger: &Ledger,
+    checkpoint: &SignedCheckpoint,
+    request: &proto::ExportPackRequest,
+) -> Result<(), Status> {
+    let size = checkpoint.checkpoint().size;
+    let committed = ledger.checkpoint().checkpoint().size;
+    let asked = request.start.saturating_add(1).max(request.end);
+    if asked <= size.value() || asked > committed.value() {
+        return Ok(());
+    }
+    Err(refusal_about(
+        Reason::NotWitnessed,
+        format!(
+            "the published checkpoint has {size} entries, and those after it wait for witnesses; try again, or export up to there"
+        ),
+        [("tree_size", size.to_string())],
+    ))
+}
+
 pub(super) fn export_pack(
     ledger: Ledger,
     checkpoint: &SignedCheckpoint,
     request: proto::ExportPackRequest,
     patience: Duration,
+    place: OwnedSemaphorePermit,
 ) -> Result<Pages<proto::ExportPackResponse>, Status> {
     let size = checkpoint.checkpoint().size;
     if size == TreeSize::EMPTY {
@@ -85,6 +123,7 @@ pub(super) fn export_pack(
         if let Err(error) = written {
             chunks.sender.end_with(failed(&error));
         }
+        drop(place);
     });
     Ok(taken)
 }

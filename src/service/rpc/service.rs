@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -12,7 +13,7 @@ use super::{
     ledger_sink::LedgerSink,
     pages::Pages,
     read,
-    witnessed::{get_checkpoint, newest},
+    witnessed::{exportable, get_checkpoint},
 };
 use crate::service::{
     config::Limits,
@@ -26,6 +27,8 @@ pub(super) struct LedgerService {
     ledger: Ledger,
     limits: Limits,
     cosigning: Option<Arc<Cosigning>>,
+    /// Places for exports.
+    exports: Arc<Semaphore>,
     /// Says that the server is being shut down: streams end then.
     stopping: CancellationToken,
 }
@@ -41,6 +44,7 @@ impl LedgerService {
             ledger,
             limits,
             cosigning,
+            exports: Arc::new(Semaphore::new(limits.exports_max)),
             stopping,
         }
     }
@@ -148,10 +152,14 @@ impl ledger_server::Ledger for LedgerService {
         request: Request<proto::ExportPackRequest>,
     ) -> Answer<Self::ExportPackStream> {
         self.check_open()?;
-        let patience = self.limits.answer_timeout;
-        let checkpoint = newest(&self.ledger, self.cosigning.as_deref()).await;
+        let (patience, request) = (self.limits.answer_timeout, request.into_inner());
+        let place = export::place(&self.exports)?;
+        let checkpoint = exportable(&self.ledger, self.cosigning.as_deref()).await?;
+        if self.cosigning.is_some() {
+            export::check_published(&self.ledger, &checkpoint, &request)?;
+        }
         let ledger = self.ledger.clone();
-        let pack = export::export_pack(ledger, &checkpoint, request.into_inner(), patience)?;
+        let pack = export::export_pack(ledger, &checkpoint, request, patience, place)?;
         Ok(Response::new(pack))
     }
 }

@@ -90,22 +90,33 @@ fn receipt_under(
     Ok(answer)
 }
 
-/// The checkpoint of everything that is committed, cosigned where there are witnesses and they answer in time.
-pub(super) async fn newest(
+/// The checkpoint that an export is made under: everything that is committed, cosigned where there are witnesses and
+/// they answer in time, and otherwise what is published; never one that the policy keeps from the world.
+///
+/// # Errors
+/// [`Reason::NotWitnessed`] where nothing is published yet.
+pub(super) async fn exportable(
     ledger: &Ledger,
     cosigning: Option<&Cosigning>,
-) -> Arc<SignedCheckpoint> {
+) -> Result<Arc<SignedCheckpoint>, Status> {
     let checkpoint = ledger.checkpoint();
     let (Some(cosigning), Some(last)) = (cosigning, checkpoint.checkpoint().size.last()) else {
-        return checkpoint;
+        return Ok(checkpoint);
     };
     match cosigning.wait_for(last).await {
-        Ok(witnessed) => witnessed,
+        Ok(witnessed) => Ok(witnessed),
         Err(late) => {
-            tracing::warn!(%late, "a pack is exported without the witnesses' cosignatures");
-            checkpoint
+            tracing::warn!(%late, "a pack is exported under the published checkpoint");
+            published(ledger)
         }
     }
+}
+
+fn published(ledger: &Ledger) -> Result<Arc<SignedCheckpoint>, Status> {
+    ledger.published().ok_or_else(|| {
+        let told = "no checkpoint has been witnessed yet; try again, or ask the ledger's operator about its witnesses";
+        refusal(Reason::NotWitnessed, told)
+    })
 }
 
 /// The published checkpoint, and how it stands to the witness policy; or that there is none yet.
@@ -113,10 +124,7 @@ pub(super) fn get_checkpoint(
     ledger: &Ledger,
     cosigning: Option<&Cosigning>,
 ) -> Result<proto::GetCheckpointResponse, Status> {
-    let published = ledger.published().ok_or_else(|| {
-        let told = "no checkpoint has been witnessed yet; try again, or ask the ledger's operator about its witnesses";
-        refusal(Reason::NotWitnessed, told)
-    })?;
+    let published = published(ledger)?;
     let standing = match cosigning.map(|cosigning| cosigning.standing(&published)) {
         None => proto::Witnessing::Unspecified,
         Some(Standing::Met) => proto::Witnessing::Met,

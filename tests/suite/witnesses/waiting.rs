@@ -26,16 +26,16 @@ use crate::support::LONG;
 type Client = LedgerClient<Channel>;
 
 /// A ledger whose one witness stands behind a door.
-struct Scene {
+pub(super) struct Scene {
     home: tempfile::TempDir,
-    ledger: PathBuf,
-    policy: PathBuf,
-    door: Door,
+    pub(super) ledger: PathBuf,
+    pub(super) policy: PathBuf,
+    pub(super) door: Door,
     _witness: Running,
 }
 
 impl Scene {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         let home = tempfile::tempdir().unwrap();
         let ledger = init(home.path(), &format!("ledger.example.com/{name}"));
         let vkey = format!("@{}", text(&ledger.join("log.vkey")));
@@ -54,7 +54,7 @@ impl Scene {
         }
     }
 
-    fn serve(&self, timeout: &str, on_unmet: &str) -> Running {
+    pub(super) fn serve(&self, timeout: &str, on_unmet: &str) -> Running {
         Running::start(&[
             "serve",
             "--dir",
@@ -71,13 +71,13 @@ impl Scene {
     }
 }
 
-async fn client(server: &Running) -> Client {
+pub(super) async fn client(server: &Running) -> Client {
     connect(&server.url, &ClientOptions::default())
         .await
         .unwrap()
 }
 
-fn request(id: &str, wait: Wait) -> AppendStreamRequest {
+pub(super) fn request(id: &str, wait: Wait) -> AppendStreamRequest {
     AppendStreamRequest {
         event: Some(exhibit::cli::bench::load::deployment(id, 7)),
         want_receipt: true,
@@ -93,7 +93,7 @@ async fn stream(
     stream.unwrap().into_inner()
 }
 
-async fn answers(
+pub(super) async fn answers(
     client: &mut Client,
     requests: Vec<AppendStreamRequest>,
 ) -> Vec<(Outcome, String)> {
