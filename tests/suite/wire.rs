@@ -1,8 +1,10 @@
 //! The API on the wire: the real server, real clients, and the whole log verified at the end of each test.
 
 mod append;
+mod connections;
 mod http;
 mod limits;
+mod pressure;
 mod raw;
 mod read;
 mod shutdown;

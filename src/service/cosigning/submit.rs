@@ -147,7 +147,7 @@ impl Seat {
         }
     }
 
-    /// The witness's own line, which verifies. It has one, whatever else it sends: a checkpoint has room for so many,
+    /// The witness's own line with the latest time; all of its lines verify. It has one, whatever else it sends: a checkpoint has room for so many,
     /// and none of them may take another's.
     fn cosignature(
         &self,
@@ -163,9 +163,11 @@ impl Seat {
         }
         let key = &self.witness.key;
         note.cosigned_at(key).map_err(refuse)?;
-        let mut lines = note.signatures().iter();
-        let own = lines.rfind(|line| line.id == key.id() && line.name == key.name().as_str());
-        let own = own.ok_or_else(|| refuse(NoteError::NotSignedBy(key.to_string())))?;
+        let own = note.signatures().iter();
+        let own = own.filter(|line| line.id == key.id() && line.name == key.name().as_str());
+        // A cosignature begins with its time.
+        let latest = own.max_by_key(|line| line.signature.first_chunk::<8>());
+        let own = latest.ok_or_else(|| refuse(NoteError::NotSignedBy(key.to_string())))?;
         let dropped = note.signatures().len().saturating_sub(1);
         if dropped > 0 {
             let witness = &self.witness.name;

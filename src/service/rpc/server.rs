@@ -25,8 +25,13 @@ use crate::service::{
 };
 
 /// Bytes of requests that a client may send ahead on one stream, and on one connection.
-const STREAM_WINDOW: u32 = 1 << 20;
-const CONNECTION_WINDOW: u32 = 4 << 20;
+///
+/// What is sent ahead waits in frames while the ledger waits for its disk, and h2 counts what a frame falls short of 256
+/// bytes: where that comes to half of the connection's window, it takes the client for an attacker and closes the
+/// connection. So the one window is much smaller than the other: twenty streams can be full of events of 60 bytes, each
+/// in a frame of its own, before it comes to that, and meanwhile flow control holds the clients up.
+const STREAM_WINDOW: u32 = 128 << 10;
+const CONNECTION_WINDOW: u32 = 16 << 20;
 /// The most bytes of headers.
 const HEADERS_BYTES_MAX: u32 = 16 << 10;
 /// How often to look whether the ledger has stopped.
@@ -158,7 +163,7 @@ pub(super) async fn run<S: ledger_server::Ledger>(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let cut = CancellationToken::new();
-    let incoming = connections(listener, limits.connections_max, cut.clone());
+    let incoming = connections(listener, limits, cut.clone());
     report(&health, ServingStatus::Serving).await;
     let told = stopping.clone().cancelled_owned();
     let served =
@@ -189,7 +194,10 @@ fn routes<S: ledger_server::Ledger>(
     health: &HealthReporter,
 ) -> Result<Router, ServeError> {
     let reflection = || {
+        // Errors carry the types of `google.rpc` as `Any`, which no definition of ours names. The first set also has a
+        // Status, under another file's name; the one that ours import replaces it.
         tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
@@ -228,7 +236,7 @@ pub(crate) async fn serve_http(
     stopping: CancellationToken,
 ) {
     let cut = CancellationToken::new();
-    let incoming = connections(listener, limits.connections_max, cut.clone());
+    let incoming = connections(listener, limits, cut.clone());
     let told = stopping.clone().cancelled_owned();
     let served = transport(limits)
         .accept_http1(true)

@@ -6,7 +6,6 @@ use exhibit::service::{
     proto::{self, append_stream_response::Result as Outcome},
     rpc::errors::Reason,
 };
-use tokio::io::AsyncReadExt as _;
 
 use super::{Posting, append, refused};
 use crate::support::{TestServer, event, event_with};
@@ -79,8 +78,11 @@ async fn a_client_that_takes_no_answers_is_given_up_and_what_it_was_told_holds()
     append(&mut client, event("ci:b", "1")).await.unwrap();
     let recorded = server.stop_and_verify().await.entries.len() as u64;
     assert!(recorded > answered && recorded <= sent + 1);
-    // The window, and what the network holds: nothing near what a client without answers could send.
-    assert!(recorded < answered + 512 + 2, "{recorded} {answered}");
+    // The window, and two pages that were ready and dropped: nothing near what a client without answers could send.
+    assert!(
+        recorded < answered + 512 + 2 * 256 + 2,
+        "{recorded} {answered}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -96,22 +98,4 @@ async fn connections_over_the_limit_wait_until_one_is_free() {
     let answer = tokio::time::timeout(crate::support::LONG, waiting).await;
     answer.unwrap().unwrap().unwrap();
     assert_eq!(server.stop_and_verify().await.entries.len(), 2);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_that_does_not_speak_http2_is_closed_and_harms_nobody() {
-    let server = TestServer::start().await;
-    let mut stream = tokio::net::TcpStream::connect(server.address)
-        .await
-        .unwrap();
-    tokio::io::AsyncWriteExt::write_all(&mut stream, b"GET / HTTP/1.0\r\n\r\n")
-        .await
-        .unwrap();
-    let mut answer = Vec::new();
-    let closed = tokio::time::timeout(crate::support::LONG, stream.read_to_end(&mut answer));
-    let _ = closed.await.expect("the server closes the connection");
-    append(&mut server.client().await, event("ci:a", "1"))
-        .await
-        .unwrap();
-    assert_eq!(server.stop_and_verify().await.entries.len(), 1);
 }

@@ -99,6 +99,45 @@ async fn reflection_names_the_services_in_both_versions() {
     server.stop_and_verify().await;
 }
 
+/// The name of the file that defines a type, as the server's reflection has it.
+async fn file_of(server: &TestServer, symbol: &str) -> String {
+    let mut client =
+        v1::server_reflection_client::ServerReflectionClient::new(server.channel().await);
+    let request = v1::ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(
+            v1::server_reflection_request::MessageRequest::FileContainingSymbol(symbol.to_owned()),
+        ),
+    };
+    let answers = client
+        .server_reflection_info(tokio_stream::iter([request]))
+        .await;
+    let answer = answers.unwrap().into_inner().message().await.unwrap();
+    let Some(v1::server_reflection_response::MessageResponse::FileDescriptorResponse(files)) =
+        answer.unwrap().message_response
+    else {
+        panic!("{symbol} is not known");
+    };
+    let file: prost_types::FileDescriptorProto =
+        prost::Message::decode(files.file_descriptor_proto[0].as_slice()).unwrap();
+    file.name.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reflection_knows_the_details_that_errors_carry() {
+    let server = TestServer::start().await;
+    for details in ["ErrorInfo", "BadRequest", "RetryInfo"] {
+        let file = file_of(&server, &format!("google.rpc.{details}")).await;
+        assert!(file.ends_with("error_details.proto"), "{file}");
+    }
+    let status = file_of(&server, "google.rpc.Status").await;
+    assert_eq!(
+        status, "google/rpc/status.proto",
+        "as ledger.proto imports it"
+    );
+    server.stop_and_verify().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_baseline_answers_in_the_same_shape_and_keeps_nothing() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
