@@ -325,7 +325,7 @@ fn the_author_of_a_confirmation_can_be_withheld_and_what_it_says_can_not() {
     broken.confirm(&["--finding", "payload_missing"]).is(0, &[]);
     for more in [
         &["--withhold", "by", "--withhold", "body"][..],
-        &["--source", "https://nobody"],
+        &["--source", "https://nobody", "--allow-unmatched"],
     ] {
         let pack = broken.path("less.zip");
         let export = ["export", "--force", "--out", &pack, "--dir", broken.dir()];
