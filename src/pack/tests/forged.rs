@@ -233,3 +233,31 @@ fn a_tree_of_any_size_takes_no_more_work_than_the_files_that_are_there() {
     assert_eq!(found, ["nothing, nor for 12 more tiles"]);
     assert_eq!(upper[0].place.as_deref(), Some("tile/1/000"));
 }
+
+#[test]
+fn entries_that_do_not_split_or_decode_are_said_to_be_malformed_and_the_root_is_not_blamed() {
+    let ledger = MemoryLedger::of(5);
+    let changed = |change: fn(&mut Vec<u8>)| {
+        let (mut files, manifest) = files_of(&ledger);
+        for (path, content) in &mut files {
+            if path == "tile/entries/000.p/5" {
+                change(content);
+            }
+        }
+        let bytes = zip(&files, manifest, deflated);
+        verify_bytes(&ledger, &bytes, &VerifyOptions::default())
+    };
+    for report in [
+        // The first length points beyond the end, and the first entry is of no version.
+        changed(|bundle| bundle[..2].copy_from_slice(&[0xff, 0xff])),
+        changed(|bundle| bundle[2] = 9),
+        changed(Vec::clear),
+    ] {
+        assert_eq!(report.verdict, Verdict::Altered);
+        assert!(
+            !report.has(FindingKind::RootMismatch),
+            "{:?}",
+            found(&report)
+        );
+    }
+}

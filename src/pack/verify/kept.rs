@@ -87,7 +87,9 @@ impl Kept {
             let at = length(index.value().saturating_sub(first.value()));
             *leaf = leaves.get(at).copied();
         }
-        let Some(tree) = tree else { return };
+        let Some(tree) = tree.filter(|_| !leaves.is_empty()) else {
+            return;
+        };
         let sizes = first.tree_size()..=TreeSize::new(end.value());
         for (size, root) in self.roots.range_mut(sizes) {
             let mut grown = tree.clone();

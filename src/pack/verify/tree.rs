@@ -138,7 +138,11 @@ pub(super) fn check_root(
     report: &mut Report,
 ) {
     let Some(checkpoint) = checkpoint else { return };
-    let explained = ordered.findings.listed.iter().any(|finding| {
+    let mut found = ordered
+        .findings
+        .held()
+        .chain(ordered.check.findings().held());
+    let explained = found.any(|finding| {
         matches!(
             finding.kind,
             FindingKind::EntryAltered | FindingKind::EntryMalformed | FindingKind::MissingEntries

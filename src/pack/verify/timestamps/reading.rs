@@ -137,7 +137,7 @@ mod tests {
         let answer = |number| TimestampPath::Answer(TreeSize::new(7), number).to_string();
         let mut files = Memory(BTreeMap::new());
         files.0.insert(checkpoint, (1, note.into_bytes()));
-        for number in 1..=ANSWERS_MAX + 6 {
+        for number in 1..=ANSWERS_MAX.saturating_add(6) {
             files.0.insert(answer(number), (1, vec![0]));
         }
         let ring = Keyring::alone(key().verifier());
