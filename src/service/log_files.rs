@@ -2,7 +2,8 @@
 //! ledger's server, a pack on a web server, or another log altogether.
 //!
 //! It is a log as it stood when its checkpoint was fetched, which happens once; what is asked for later is of that
-//! size. Nothing of it is trusted: the verifier checks it like any other pack.
+//! size. Nothing of it is trusted: the verifier checks it like any other pack, and asks for one file after the other as far
+//! as there are any, for a checkpoint may claim any size.
 
 use std::{
     io::{self, Cursor, Read},
@@ -13,7 +14,7 @@ use super::fetch::{FetchError, FetchOptions, Fetcher};
 use crate::{
     ledger::{
         checkpoint::{CheckpointError, SignedCheckpoint},
-        position::{TreeSize, length},
+        position::length,
         tile::{Span, TileId, decode_entry_bundle, push_entry},
     },
     pack::{
@@ -46,7 +47,6 @@ pub struct LogFiles {
     fetcher: Fetcher,
     prefix: String,
     checkpoint: Vec<u8>,
-    size: TreeSize,
     /// The first request that failed otherwise than by a 404: then what was found means nothing.
     failed: Mutex<Option<FetchError>>,
 }
@@ -64,12 +64,10 @@ impl LogFiles {
         let prefix = address.trim_end_matches('/').to_owned();
         let url = format!("{prefix}/{CHECKPOINT}");
         let checkpoint = fetcher.get(&url, &[])?.content()?;
-        let signed = SignedCheckpoint::parse(&checkpoint)
-            .map_err(|error| LogError::NotALog { url, error })?;
+        SignedCheckpoint::parse(&checkpoint).map_err(|error| LogError::NotALog { url, error })?;
         Ok(Self {
             fetcher,
             prefix,
-            size: signed.checkpoint().size,
             checkpoint,
             failed: Mutex::new(None),
         })
@@ -139,14 +137,9 @@ impl LogFiles {
 }
 
 impl PackFiles for LogFiles {
+    /// What every log has. Which tiles it has only asking tells.
     fn paths(&self) -> Vec<String> {
-        let tiles = TileId::all(self.size).map(|id| id.to_string());
-        let bundles = Span::cover(self.size.value()).map(Span::entries_path);
-        [CHECKPOINT.to_owned(), VERIFIER_KEY.to_owned()]
-            .into_iter()
-            .chain(tiles)
-            .chain(bundles)
-            .collect()
+        vec![CHECKPOINT.to_owned(), VERIFIER_KEY.to_owned()]
     }
 
     fn length(&self, _: &str) -> Option<u64> {
@@ -189,11 +182,21 @@ mod tests {
         collections::HashMap,
         io::{BufRead as _, BufReader, Write as _},
         net::TcpListener,
+        sync::atomic::{AtomicU64, Ordering},
         thread,
     };
 
     use super::*;
-    use crate::ledger::{checkpoint::Checkpoint, hash::RootHash, note::SigningKey};
+    use crate::{
+        ledger::{
+            checkpoint::Checkpoint,
+            finding::{Finding, FindingKind},
+            hash::RootHash,
+            note::SigningKey,
+            position::{EntryIndex, TreeSize},
+        },
+        pack::verify::{VerifyOptions, verify_log},
+    };
 
     /// Serves these files, and breaks off at the path `broken`.
     fn serving(files: Vec<(&str, Vec<u8>)>) -> String {
@@ -263,13 +266,76 @@ mod tests {
             })
         ));
         assert!(log.failure().is_none());
-        let paths = [
-            "checkpoint",
-            "log.vkey",
-            "tile/0/000.p/3",
-            "tile/entries/000.p/3",
-        ];
-        assert_eq!(log.paths(), paths);
+    }
+
+    #[test]
+    fn a_log_that_claims_more_than_it_serves_ends_where_it_does() {
+        let key = SigningKey::from_seed("example.com/log".parse().unwrap(), &[1; 32]);
+        let stranger = SigningKey::from_seed("example.com/log".parse().unwrap(), &[2; 32]);
+        let address = serving(vec![
+            ("checkpoint", note(1 << 62)),
+            ("tile/entries/000", vec![0; 512]),
+        ]);
+        let verify = |key: &SigningKey| {
+            let log = LogFiles::open(&address).unwrap();
+            let asked = AtomicU64::new(0);
+            let counting = Counting(&log, &asked);
+            let options = VerifyOptions::default();
+            let report = verify_log(&counting, key.verifier(), &options, &|_, _| {}).unwrap();
+            assert!(log.failure().is_none());
+            (report, asked.into_inner())
+        };
+        let (report, asked) = verify(&key);
+        assert!(asked < 2000, "{asked} files");
+        let listed = &report.findings.listed;
+        let missing = |finding: &&Finding| finding.kind == FindingKind::MissingEntries;
+        let at = listed
+            .iter()
+            .find(missing)
+            .and_then(|finding| finding.index);
+        assert_eq!(at, Some(EntryIndex::new(256)));
+        let ends = |text: &String| text.contains("tile/entries/001 on");
+        assert!(
+            report.not_checked.iter().any(ends),
+            "{:?}",
+            report.not_checked
+        );
+
+        // Nothing is read under a checkpoint that nobody vouches for.
+        let (report, asked) = verify(&stranger);
+        assert!(asked < 10, "{asked} files");
+        let untrusted = |finding: &Finding| finding.kind == FindingKind::CheckpointUntrusted;
+        assert!(report.findings.listed.iter().any(untrusted));
+    }
+
+    /// Counts what is asked for.
+    struct Counting<'a>(&'a LogFiles, &'a AtomicU64);
+
+    impl PackFiles for Counting<'_> {
+        fn paths(&self) -> Vec<String> {
+            self.0.paths()
+        }
+
+        fn length(&self, path: &str) -> Option<u64> {
+            self.0.length(path)
+        }
+
+        fn read(&self, path: &str, limit: u64) -> Result<Vec<u8>, FileError> {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            self.0.read(path, limit)
+        }
+
+        fn stream(&self, path: &str) -> Result<Box<dyn Read + Send + '_>, FileError> {
+            self.0.stream(path)
+        }
+
+        fn digest_before(&self, path: &str) -> Result<Option<blake3::Hash>, FileError> {
+            self.0.digest_before(path)
+        }
+
+        fn is_bare_log(&self) -> bool {
+            true
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::{
     ledger::{
         finding::{Finding, FindingKind},
         position::TreeSize,
-        tile::{Span, TileId},
+        tile::{Span, TILE_WIDTH, TileId},
     },
     pack::{
         carried::CARRIED,
@@ -23,7 +23,14 @@ use crate::{
 
 /// The bundles of a pack, in order, at most one of each number.
 pub(super) struct Layout {
-    pub(super) spans: Vec<Span>,
+    bundles: Bundles,
+}
+
+enum Bundles {
+    /// Those that are there.
+    Listed(Vec<Span>),
+    /// All that a tree of this size has, there or not: a log gives no list, and the size is no more than a claim.
+    Claimed(TreeSize),
 }
 
 impl Layout {
@@ -42,13 +49,55 @@ impl Layout {
             }
         }
         Self {
-            spans: spans.into_values().collect(),
+            bundles: Bundles::Listed(spans.into_values().collect()),
+        }
+    }
+
+    /// What a log of this size should have. Nothing is made of it before it is asked for.
+    pub(super) fn claimed(size: TreeSize) -> Self {
+        Self {
+            bundles: Bundles::Claimed(size),
+        }
+    }
+
+    /// The bundles, in order.
+    pub(super) fn spans(&self) -> Box<dyn Iterator<Item = Span> + Send + '_> {
+        match &self.bundles {
+            Bundles::Listed(spans) => Box::new(spans.iter().copied()),
+            Bundles::Claimed(size) => Box::new(Span::cover(size.value())),
+        }
+    }
+
+    /// The first of them.
+    pub(super) fn first(&self) -> Option<Span> {
+        self.spans().next()
+    }
+
+    /// The last of them.
+    pub(super) fn last(&self) -> Option<Span> {
+        match &self.bundles {
+            Bundles::Listed(spans) => spans.last().copied(),
+            Bundles::Claimed(size) => {
+                let last = size.last()?.value() / TILE_WIDTH;
+                Span::of(last, size.value())
+            }
+        }
+    }
+
+    /// How many entries they are said to have.
+    pub(super) fn entries(&self) -> u64 {
+        match &self.bundles {
+            Bundles::Listed(spans) => {
+                let widths = spans.iter().map(|span| u64::from(span.width));
+                widths.fold(0, u64::saturating_add)
+            }
+            Bundles::Claimed(size) => size.value(),
         }
     }
 
     /// The numbers of the bundles.
     pub(super) fn bundles(&self) -> Range<u64> {
-        match (self.spans.first(), self.spans.last()) {
+        match (self.first(), self.last()) {
             (Some(first), Some(last)) => first.number..last.number.saturating_add(1),
             _ => 0..0,
         }
@@ -56,8 +105,11 @@ impl Layout {
 
     /// The numbers of the bundles, as runs of consecutive ones.
     pub(super) fn runs(&self) -> Vec<Range<u64>> {
+        let Bundles::Listed(spans) = &self.bundles else {
+            return vec![self.bundles()];
+        };
         let mut runs: Vec<Range<u64>> = Vec::new();
-        for number in self.spans.iter().map(|span| span.number) {
+        for number in spans.iter().map(|span| span.number) {
             let next = number.saturating_add(1);
             match runs.last_mut().filter(|run| run.end == number) {
                 Some(run) => run.end = next,
@@ -68,11 +120,12 @@ impl Layout {
     }
 
     fn has(&self, span: Span) -> bool {
-        self.spans
-            .binary_search_by_key(&span.number, |span| span.number)
-            .ok()
-            .and_then(|at| self.spans.get(at))
-            == Some(&span)
+        let spans = match &self.bundles {
+            Bundles::Listed(spans) => spans,
+            Bundles::Claimed(size) => return Span::of(span.number, size.value()) == Some(span),
+        };
+        let at = spans.binary_search_by_key(&span.number, |span| span.number);
+        at.ok().and_then(|at| spans.get(at)) == Some(&span)
     }
 
     /// The files that are not of this layout, of a tree of this size, and no extra files of the manifest either.

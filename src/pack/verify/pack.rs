@@ -1,6 +1,11 @@
 //! One verification of a pack, from its checkpoint to its report.
 
-use std::{fs::File, ops::Range, path::Path};
+use std::{
+    fs::File,
+    ops::Range,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use super::{
     VerifyError, VerifyOptions,
@@ -89,13 +94,19 @@ pub(super) fn verify_files(
     } else {
         read_manifest(files, &mut findings)?
     };
-    let paths = files.paths();
+    let trusted = report.signed.is_some();
     // The checkpoint may have been swapped; the files lie as the tree that the pack was made of has them.
     let size = manifest.as_ref().map(|manifest| manifest.tree_size);
     let size = size.or(checkpoint.map(|checkpoint| checkpoint.size));
-    let layout = Layout::of(&paths, size);
-    findings.extend(layout.unexpected(&paths, size, manifest.as_ref()));
-    drop(paths);
+    let size = size.filter(|_| trusted || !bare);
+    let layout = if bare {
+        Layout::claimed(size.unwrap_or_default())
+    } else {
+        let paths = files.paths();
+        let layout = Layout::of(&paths, size);
+        findings.extend(layout.unexpected(&paths, size, manifest.as_ref()));
+        layout
+    };
     let bundles = layout.bundles();
     let proving = checkpoint.filter(|checkpoint| Some(checkpoint.size) == size);
     let mut ordered = Ordered::start(files, &bundles, proving, keys, options)?;
@@ -103,11 +114,17 @@ pub(super) fn verify_files(
         ordered.kept.watch(checkpoint.size);
     }
     ordered.findings = findings;
-    let trusted = proving.filter(|_| report.signed.is_some());
-    check_upper_tiles(files, &mut ordered, &layout, trusted);
-    if checkpoint.is_some() && report.signed.is_none() {
-        let unsigned = "the hash tiles above the bundles: no trusted key signed the checkpoint";
-        report.not_checked.push(unsigned.to_owned());
+    let leading = proving.filter(|_| trusted);
+    if !bare {
+        check_upper_tiles(files, &mut ordered, layout.runs(), leading);
+    }
+    if checkpoint.is_some() && !trusted {
+        let what = match bare {
+            true => "the entries and the hash tiles",
+            false => "the hash tiles above the bundles",
+        };
+        let unsigned = format!("{what}: no trusted key signed the checkpoint");
+        report.not_checked.push(unsigned);
     }
     let (ran, (container, page)) = rayon::join(
         || run(files, &layout, size, &mut ordered, progress),
@@ -119,7 +136,18 @@ pub(super) fn verify_files(
             (files.digest_before(MANIFEST), page)
         },
     );
-    ran?;
+    let ended = ran?;
+    if bare {
+        let there = ended.map_or(bundles.clone(), |ended| 0..ended.number);
+        let there = Some(there).filter(|there| !there.is_empty());
+        check_upper_tiles(files, &mut ordered, there.into_iter().collect(), leading);
+    }
+    if let Some(ended) = ended {
+        report.not_checked.push(format!(
+            "the log from {} on: it can't be read there, and nothing behind it was asked for",
+            ended.entries_path()
+        ));
+    }
     let page = page.map_err(|error| VerifyError::Unreadable {
         path: Path::new(INDEX_HTML).to_owned(),
         error,
@@ -140,30 +168,30 @@ pub(super) fn verify_files(
     Ok(report)
 }
 
-/// Checks every bundle, on all cores, and takes them in order.
+/// Checks every bundle, on all cores, and takes them in order. A log, which may claim any number of them, ends at the
+/// first one that can't be read, which is given back.
 fn run(
     files: &dyn PackFiles,
     layout: &Layout,
     size: Option<TreeSize>,
     ordered: &mut Ordered<'_>,
     progress: Progress<'_>,
-) -> Result<(), VerifyError> {
+) -> Result<Option<Span>, VerifyError> {
     let key = identity_key()?;
-    let total = layout
-        .spans
-        .iter()
-        .map(|span| u64::from(span.width))
-        .fold(0, u64::saturating_add);
+    let total = layout.entries();
     progress(0, total);
-    let mut spans = layout.spans.iter();
+    let bare = files.is_bare_log();
+    let (mut ended, over) = (None, AtomicBool::new(false));
+    let mut spans = layout.spans();
     let seal = ordered.runs.seal;
     let (mut jsonl, mut csv) = (ordered.runs.jsonl.take(), ordered.runs.csv.take());
     let fetch = || {
-        Ok(spans.next().map(|span| {
+        let span = spans.next().filter(|_| !over.load(Ordering::Relaxed));
+        Ok(span.map(|span| {
             let whole = size.and_then(|size| Span::of(span.number, size.value()));
             Work {
-                span: *span,
-                tile: whole.unwrap_or(*span),
+                span,
+                tile: whole.unwrap_or(span),
                 jsonl: next_run(&mut jsonl),
                 csv: next_run(&mut csv),
             }
@@ -173,13 +201,23 @@ fn run(
         fetch,
         |work| bundle::check(files, work, &key, &seal),
         |checked: Result<CheckedBundle, VerifyError>| {
-            ordered.take(checked?)?;
+            let checked = checked?;
+            if ended.is_some() {
+                return Ok(());
+            }
+            if bare && checked.report.is_none() {
+                over.store(true, Ordering::Relaxed);
+                ended = Some(checked.span);
+                ordered.findings.extend(checked.findings);
+                return Ok(());
+            }
+            ordered.take(checked)?;
             progress(ordered.check.counts().entries, total);
             Ok(())
         },
     );
     (ordered.runs.jsonl, ordered.runs.csv) = (jsonl, csv);
-    ran
+    ran.map(|()| ended)
 }
 
 /// A fresh key for the identities of events.

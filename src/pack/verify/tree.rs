@@ -22,21 +22,22 @@ use crate::{
 };
 
 /// Looks at the tiles above level 0. In a partial pack they are all that leads from its entries to the signed root; in
-/// a full one they are made again from the entries later. `checkpoint` is one that a trusted key signed: under any other
+/// a full one they are made again from the entries later. `runs` are the bundles that are there; `checkpoint` is one that a trusted key signed: under any other
 /// there is nothing to lead to.
 pub(super) fn check_upper_tiles(
     files: &dyn PackFiles,
     ordered: &mut Ordered<'_>,
-    layout: &Layout,
+    runs: Vec<Range<u64>>,
     checkpoint: Option<&Checkpoint>,
 ) {
-    let Some(checkpoint) = checkpoint.filter(|_| !layout.spans.is_empty()) else {
+    let (Some(first), Some(last), Some(checkpoint)) = (runs.first(), runs.last(), checkpoint)
+    else {
         return;
     };
-    let full = layout.bundles() == (0..checkpoint.size.value().div_ceil(TILE_WIDTH));
+    let full = (first.start..last.end) == (0..checkpoint.size.value().div_ceil(TILE_WIDTH));
     let mut edge_said = full;
     let mut missing: Option<(TileId, u64)> = None;
-    for id in other_tiles(layout.runs(), checkpoint.size) {
+    for id in other_tiles(runs, checkpoint.size) {
         let Some(hashes) = tile_of(files, id) else {
             match files.length(&id.to_string()) {
                 None => {
@@ -90,7 +91,7 @@ pub(super) fn check_extent(
     manifest: Option<&Manifest>,
     ordered: &mut Ordered<'_>,
 ) {
-    let (Some(first), Some(last)) = (layout.spans.first(), layout.spans.last()) else {
+    let (Some(first), Some(last)) = (layout.first(), layout.last()) else {
         if let Some(range) = manifest.map(|m| m.range).filter(|r| r.start < r.end) {
             let expected = format!("entries {} to {}", range.start, range.end);
             let kind = FindingKind::MissingEntries;
