@@ -147,8 +147,8 @@ impl Seat {
         }
     }
 
-    /// The witness's own line with the latest time; all of its lines verify. It has one, whatever else it sends: a checkpoint has room for so many,
-    /// and none of them may take another's.
+    /// The witness's own line with the latest time; all of its lines must verify. It has one, whatever else it sends: a
+    /// checkpoint has room for so many, and none of them may take another's.
     fn cosignature(
         &self,
         answer: &Answer,
