@@ -139,16 +139,15 @@ pub(super) fn check_root(
     report: &mut Report,
 ) {
     let Some(checkpoint) = checkpoint else { return };
-    let mut found = ordered
-        .findings
-        .held()
-        .chain(ordered.check.findings().held());
-    let explained = found.any(|finding| {
+    let explains = |finding: &Finding| {
         matches!(
             finding.kind,
             FindingKind::EntryAltered | FindingKind::EntryMalformed | FindingKind::MissingEntries
         )
-    }) || ordered.check.has_misplaced();
+    };
+    let explained = ordered.findings.held().any(explains)
+        || ordered.check.findings().held().any(explains)
+        || ordered.check.has_misplaced();
     match ordered.root_at(checkpoint.size) {
         Some(root) if root == checkpoint.root => {
             report
