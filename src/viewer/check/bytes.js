@@ -147,6 +147,9 @@ export async function* pieces(file) {
 /** Reads a file of the pack, and stops at `limit` bytes: a few packed bytes can stand for a great many. */
 export async function load(file, limit) {
   if (!file) return null;
+  // Deflate makes nothing longer by more than this, so what is longer was not made by it.
+  const packedMost = limit + Math.floor(limit / 100) + 1024;
+  if (file.length > limit || (file.length !== undefined && file.blob.size > packedMost)) throw new Malformed(`it has over ${limit} bytes, the limit`);
   const parts = [];
   let length = 0;
   for await (const piece of pieces(file)) {
