@@ -227,7 +227,7 @@ fn last_checkpoint(
 
 /// Brings the index up to the journal, and gives the state that both have: its root is the signed one. Says too how
 /// many entries the index lacked, and why it was rebuilt if it was.
-fn agree(
+pub(super) fn agree(
     index: &Index,
     reader: &JournalReader,
     signed: &Checkpoint,
@@ -236,8 +236,10 @@ fn agree(
     let rebuild = match take_up(index, reader, signed) {
         Ok(mut state) => match catch_up(&mut state, index, reader, signed) {
             Ok(caught_up) => return Ok((state, caught_up, None)),
-            // A wrong root may be the index's fault; from an empty index it is the journal's own.
-            Err(error @ LedgerError::Root { .. }) if had > TreeSize::EMPTY => error.to_string(),
+            // May be the index's fault; from an empty index a wrong root is the journal's own.
+            Err(
+                error @ (LedgerError::Root { .. } | LedgerError::Index(IndexError::Damaged(_))),
+            ) if had > TreeSize::EMPTY => error.to_string(),
             Err(error) => return Err(error),
         },
         Err(Unusable::Index(reason)) => reason,

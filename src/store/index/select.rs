@@ -4,7 +4,7 @@
 //! its next entry at or after the furthest one named so far, until they agree; so rare terms lead and common ones
 //! are read only near them.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use super::{
     error::IndexError,
@@ -12,6 +12,7 @@ use super::{
     run::Run,
     shared::Shared,
     term::{Record, Term, Terms},
+    view::Sealed,
 };
 use crate::ledger::filter::Filter;
 
@@ -29,41 +30,66 @@ pub(super) fn select(
     range: Range<u64>,
     limit: usize,
 ) -> Result<Vec<u64>, IndexError> {
-    let (terms, range) = {
+    Asked::of(shared, filter, range).answer(shared, limit)
+}
+
+/// A question, in the terms of the database that it was put to.
+pub(super) struct Asked {
+    pages: Arc<Pages>,
+    wanted: Wanted,
+    range: Range<u64>,
+}
+
+impl Asked {
+    pub(super) fn of(shared: &Shared, filter: &Filter, range: Range<u64>) -> Self {
         let view = shared.read();
         let recorded = view.nodes.recorded_within(filter);
-        let start = range.start.max(recorded.start);
-        (
-            view.sealed.terms.clone(),
-            start..range.end.min(recorded.end),
-        )
-    };
-    let wanted = Wanted::new(&terms, filter);
-    if wanted.fields().next().is_none() {
-        return Ok(range.take(limit).collect());
+        Self {
+            pages: Arc::clone(&view.sealed.pages),
+            wanted: Wanted::new(&view.sealed.terms, filter),
+            range: range.start.max(recorded.start)..range.end.min(recorded.end),
+        }
     }
-    let mut found = Vec::new();
-    let mut next = range.start;
-    loop {
-        let sealed = shared.read().sealed.clone();
-        let done = next;
-        for run in sealed.runs.iter().filter(|run| run.end() > done) {
-            if run.id.first >= range.end || found.len() >= limit {
+
+    pub(super) fn answer(self, shared: &Shared, limit: usize) -> Result<Vec<u64>, IndexError> {
+        let range = &self.range;
+        if self.wanted.fields().next().is_none() {
+            return Ok(range.clone().take(limit).collect());
+        }
+        let mut found = Vec::new();
+        let mut next = range.start;
+        loop {
+            let sealed = shared.read().sealed.clone();
+            self.still_of(&sealed)?;
+            let done = next;
+            for run in sealed.runs.iter().filter(|run| run.end() > done) {
+                if run.id.first >= range.end || found.len() >= limit {
+                    return Ok(found);
+                }
+                let part = next..range.end.min(run.end());
+                select_in_run(run, &self.pages, &self.wanted, part, limit, &mut found)?;
+                next = next.max(run.end());
+            }
+            // What was in a tail when the runs were listed may be in a run by now: then another round.
+            let view = shared.read();
+            self.still_of(&view.sealed)?;
+            if view.sealed.entries <= next || found.len() >= limit {
+                let records = view.tails().flat_map(|tail| tail.records(next..range.end));
+                let selected = records.filter(|(_, record)| self.wanted.selects(record));
+                let left = limit.saturating_sub(found.len());
+                found.extend(selected.map(|(index, _)| index).take(left));
                 return Ok(found);
             }
-            let part = next..range.end.min(run.end());
-            select_in_run(run, &sealed.pages, &wanted, part, limit, &mut found)?;
-            next = next.max(run.end());
         }
-        // What was in a tail when the runs were listed may be in a run by now: then another round.
-        let view = shared.read();
-        if view.sealed.entries <= next || found.len() >= limit {
-            let records = view.tails().flat_map(|tail| tail.records(next..range.end));
-            let selected = records.filter(|(_, record)| wanted.selects(record));
-            let left = limit.saturating_sub(found.len());
-            found.extend(selected.map(|(index, _)| index).take(left));
-            return Ok(found);
+    }
+
+    /// After a reset, nothing has the terms of the question any more.
+    fn still_of(&self, sealed: &Sealed) -> Result<(), IndexError> {
+        if Arc::ptr_eq(&self.pages, &sealed.pages) {
+            return Ok(());
         }
+        let reset = "every place: it was reset meanwhile";
+        Err(IndexError::Damaged(reset.to_owned()))
     }
 }
 

@@ -19,6 +19,7 @@ use super::{
     located::Located,
     lost::ConfirmedLosses,
     recover::{Examined, LostPayloads, examine},
+    scan::Scan,
     seal::Samples,
     segment::journal_directory,
 };
@@ -120,13 +121,18 @@ impl JournalReader {
         }
     }
 
-    /// What is confirmed as lost. Reads the entries of the whole journal, once.
+    /// What is confirmed as lost. Reads the entries of the whole journal, once, and past damage: a confirmation may stand
+    /// behind it.
     fn losses(&self) -> &ConfirmedLosses {
         self.shared.losses.get_or_init(|| {
+            let end = self.size().next_index();
+            let scan = Scan::of(Arc::clone(&self.shared.disk), self.shared.directory.clone());
             let mut losses = ConfirmedLosses::default();
-            for batch in self.raw_batches(EntryIndex::default()) {
-                // What can't be read confirms nothing, and is said to be damaged by whoever needs it.
-                let _ = batch.map(|batch| losses.read(&batch));
+            // What can't be read confirms nothing, and is said to be damaged by whoever needs it.
+            for batch in scan.into_iter().flatten().flatten() {
+                if batch.header.end() <= end {
+                    let _ = losses.read(&batch);
+                }
             }
             losses
         })

@@ -62,7 +62,11 @@ impl Scan {
     /// # Errors
     /// When there is no journal, or its directory can't be read.
     pub fn open(disk: Arc<dyn Disk>, data_directory: &Path) -> Result<Self, JournalError> {
-        let directory = journal_directory(data_directory);
+        Self::of(disk, journal_directory(data_directory))
+    }
+
+    /// The same, given the journal's own directory.
+    pub(super) fn of(disk: Arc<dyn Disk>, directory: PathBuf) -> Result<Self, JournalError> {
         let names = list_segments(&*disk, &directory)?;
         if names.is_empty() {
             return Err(JournalError::Missing(directory));

@@ -1,9 +1,9 @@
 //! What a start makes of what it finds.
 
-use std::{fs, sync::Arc};
+use std::{fs, path::Path, sync::Arc};
 
 use super::{
-    super::{LedgerError, Posting},
+    super::{LedgerError, Posting, recovery::agree},
     home::{Home, event, key, record, verify_receipt},
 };
 use crate::{
@@ -249,6 +249,56 @@ async fn an_index_that_is_behind_is_caught_up() {
     })
     .await;
     assert_eq!((caught_up, rebuilt), (700 - 256, None));
+}
+
+/// Damage that no opening looks at is come upon where a run that it is in is merged.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_turns_out_to_be_damaged_is_rebuilt() {
+    let home = Home::new();
+    let ledger = home.open();
+    let posting = |id| Posting {
+        event: event("ci", id, "1"),
+        want_receipt: false,
+    };
+    ledger.append_many((0..700).map(posting).collect()).await;
+    ledger.shutdown().await;
+    let reader = ledger.reader();
+    let signed = reader.checkpoint().unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let options = IndexOptions {
+        tail_entries: 256,
+        fan_in: 2,
+        background: false,
+        ..IndexOptions::default()
+    };
+    let origin = key().verifier().name().clone();
+    let open = || Index::open_with(home.path(), &origin, options).unwrap();
+    let index = open();
+    let entries: Vec<Vec<u8>> = (0..256)
+        .map(|at| reader.entry_alone(EntryIndex::new(at)).unwrap())
+        .collect();
+    apply(&index, &entries, LeafHash::of_entry);
+    index.flush().unwrap();
+    drop(index);
+    damage_postings(home.path());
+    let index = open();
+    assert_eq!(index.size(), TreeSize::new(256));
+    let (state, caught_up, rebuilt) = agree(&index, &reader, signed.checkpoint()).unwrap();
+    assert!(rebuilt.unwrap().contains("damaged"));
+    assert_eq!((state.size(), caught_up), (TreeSize::new(700), 700));
+    assert_eq!(index.candidates("ci", "3").unwrap(), [EntryIndex::new(3)]);
+}
+
+/// Takes away the postings of every run of a stored index.
+fn damage_postings(index: &Path) {
+    let numbered = fs::read_dir(index).unwrap().map(|entry| entry.unwrap());
+    let database = numbered.filter(|entry| entry.file_type().unwrap().is_dir());
+    let database = sled::open(database.last().unwrap().path()).unwrap();
+    let postings: Vec<_> = database.scan_prefix("P").keys().map(Result::unwrap).collect();
+    assert!(!postings.is_empty());
+    for key in postings {
+        database.remove(key).unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use std::{
 };
 
 use super::*;
-use crate::store::index::{IndexError, Opened};
+use crate::store::index::{IndexError, Opened, select::Asked};
 
 /// The entries of which a stored index is damaged: two levels of runs, and a tail that is not stored.
 const ENTRIES: u64 = 1100;
@@ -236,4 +236,22 @@ fn what_no_manifest_names_is_deleted() {
         .map(Result::unwrap)
         .collect();
     assert_eq!(keys, whole);
+}
+
+#[test]
+fn a_question_that_a_reset_overtook_is_answered_as_damage() {
+    let home = tempfile::tempdir().unwrap();
+    let model = Model::with_entries(600);
+    let index = open(home.path(), SMALL);
+    model.apply_to(&index, 100);
+    let (filter, _) = selections(&model).remove(0);
+    let asked = || Asked::of(&index.shared, &filter, 0..600);
+    let before = asked().answer(&index.shared, 600).unwrap();
+    assert!(!before.is_empty());
+    let overtaken = asked();
+    index.reset().unwrap();
+    model.apply_to(&index, 100);
+    let answer = overtaken.answer(&index.shared, 600);
+    assert!(matches!(answer, Err(IndexError::Damaged(_))), "{answer:?}");
+    assert_eq!(asked().answer(&index.shared, 600).unwrap(), before);
 }

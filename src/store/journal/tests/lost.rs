@@ -245,6 +245,27 @@ fn damaged_entries_are_never_opened() {
 }
 
 #[test]
+fn a_confirmation_behind_other_damage_still_counts() {
+    let mut ledger = Ledger::of(&[20, 20, 20]);
+    ledger.lose_payloads(0);
+    let confirmation = ledger.confirmation(&ledger.lost());
+    ledger
+        .append(vec![confirmation], LostPayloads::All)
+        .unwrap();
+    let reader = ledger.reader().unwrap();
+    // Since it was opened, a header between the loss and its confirmation is damaged too.
+    let (path, sections) = ledger.sections(1);
+    let (_, before) = ledger.sections(0);
+    let header = before.last().unwrap().end;
+    assert!(header < sections[0].start);
+    ledger.disk.tamper(&path, |bytes| bytes[header + 20] ^= 1);
+    assert!(is_damaged(reader.batch_at(EntryIndex::new(20))));
+    let batch = reader.batch_at(EntryIndex::new(0)).unwrap();
+    let payloads = batch.blocks.iter().flat_map(|block| &block.payloads);
+    assert!(payloads.copied().collect::<Vec<u8>>().ends_with(&LOST));
+}
+
+#[test]
 fn lost_payloads_of_the_last_batch_are_no_torn_write_once_it_was_published() {
     let mut ledger = Ledger::of(&[20, 20]);
     ledger.lose_payloads(1);
