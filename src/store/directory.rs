@@ -14,8 +14,7 @@
 //! | `index/` | derived from the journal; may be deleted while nothing runs | no |
 
 use std::{
-    fs::{self, OpenOptions},
-    io::{self, Write as _},
+    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -31,7 +30,8 @@ use crate::ledger::{
 };
 
 use super::{
-    disk::{Disk as _, FsDisk},
+    disk::{Disk, FsDisk, Readers},
+    durable::NotDurable,
     journal::{
         Journal, JournalError, JournalOptions, JournalReader, publish_checkpoint,
         published_checkpoint,
@@ -39,6 +39,7 @@ use super::{
 };
 
 mod keys;
+mod making;
 mod succession;
 #[cfg(test)]
 mod tests;
@@ -46,11 +47,12 @@ mod tests;
 /// The version of the layout that this program writes, and the only one it reads.
 pub const DIRECTORY_VERSION: u32 = 1;
 
+pub(super) use making::{begin, finish, write_file};
 pub use succession::read_history;
 
-const FORMAT: &str = "format";
+pub(super) const FORMAT: &str = "format";
 /// Has the content of `format`, until everything else is in place and it is renamed.
-const UNFINISHED: &str = "format.unfinished";
+pub(super) const UNFINISHED: &str = "format.unfinished";
 const FORMAT_PREFIX: &str = "exhibit-data/";
 const CONFIG: &str = "exhibit.toml";
 const KEY: &str = "log.key";
@@ -168,29 +170,30 @@ impl DataDirectory {
     /// # Errors
     /// When there is anything in the directory already, or the disk fails.
     pub fn create(path: &Path, key: &SigningKey, config: &str) -> Result<Self, DirectoryError> {
-        make_private_directory(path).during("make", path)?;
-        let mut names = FsDisk.list(path).during("list", path)?;
-        if names.iter().any(|name| name == FORMAT) {
-            return Err(DirectoryError::Exists(path.to_owned()));
-        }
-        names.retain(|name| name != UNFINISHED);
-        let unfinished = path.join(UNFINISHED);
-        if !names.is_empty() && !unfinished.exists() {
-            return Err(DirectoryError::NotEmpty(path.to_owned()));
-        }
-        let format = format!("{}\n", this_format());
-        write_file(&unfinished, format.as_bytes(), 0o644)?;
-        sync_directory(path)?;
-        write_file(&path.join(KEY), secret(key).as_bytes(), 0o600)?;
-        let verifier = format!("{}\n", key.verifier());
-        write_file(&path.join(VERIFIER_KEY), verifier.as_bytes(), 0o644)?;
-        write_file(&path.join(CONFIG), config.as_bytes(), 0o644)?;
+        Self::create_on(Arc::new(FsDisk), path, key, config)
+    }
+
+    fn create_on(
+        disk: Arc<dyn Disk>,
+        path: &Path,
+        key: &SigningKey,
+        config: &str,
+    ) -> Result<Self, DirectoryError> {
+        begin(&*disk, path, &format!("{}\n", this_format()))?;
         let empty = State::new(key.verifier().name().clone());
         let empty = empty.checkpoint().sign(key);
-        Journal::create(Arc::new(FsDisk), path, &empty, JournalOptions::default())?;
-        sync_directory(path)?;
-        fs::rename(&unfinished, path.join(FORMAT)).during("finish", path)?;
-        sync_directory(path)?;
+        // First, as it refuses a journal that holds anything, whose key must stay.
+        Journal::create(Arc::clone(&disk), path, &empty, JournalOptions::default())?;
+        let secret = secret(key);
+        let verifier = format!("{}\n", key.verifier());
+        for (name, content, readers) in [
+            (KEY, secret.as_bytes(), Readers::Owner),
+            (VERIFIER_KEY, verifier.as_bytes(), Readers::All),
+            (CONFIG, config.as_bytes(), Readers::All),
+        ] {
+            write_file(&*disk, &path.join(name), content, readers)?;
+        }
+        finish(&*disk, path)?;
         Ok(Self {
             path: path.to_owned(),
             verifier: key.verifier().clone(),
@@ -333,39 +336,6 @@ fn this_format() -> String {
     format!("{FORMAT_PREFIX}{DIRECTORY_VERSION}")
 }
 
-/// Replaces a file's content, and makes it durable. The mode is set before the content is there.
-pub(super) fn write_file(path: &Path, content: &[u8], mode: u32) -> Result<(), DirectoryError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(error).during("replace", path);
-        }
-        _ => {}
-    }
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    with_mode(&mut options, mode);
-    let mut file = options.open(path).during("create", path)?;
-    file.write_all(content).during("write", path)?;
-    file.sync_all().during("sync", path)
-}
-
-#[cfg(unix)]
-fn with_mode(options: &mut OpenOptions, mode: u32) {
-    std::os::unix::fs::OpenOptionsExt::mode(options, mode);
-}
-
-#[cfg(not(unix))]
-fn with_mode(_options: &mut OpenOptions, _mode: u32) {}
-
-/// Makes the directory for its owner alone: it will hold payloads and a key. One that is there stays as it is.
-pub(super) fn make_private_directory(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
-}
-
 #[cfg(unix)]
 pub(super) fn refuse_exposed(path: &Path) -> Result<(), DirectoryError> {
     use std::os::unix::fs::PermissionsExt as _;
@@ -390,6 +360,16 @@ pub(super) fn refuse_exposed(_path: &Path) -> Result<(), DirectoryError> {
 
 pub(super) fn sync_directory(path: &Path) -> Result<(), DirectoryError> {
     FsDisk.sync_directory(path).during("sync", path)
+}
+
+impl From<NotDurable> for DirectoryError {
+    fn from(error: NotDurable) -> Self {
+        Self::Io {
+            action: error.action,
+            path: error.path,
+            source: error.source,
+        }
+    }
 }
 
 /// Names the operation and the file of a system error.

@@ -1,22 +1,62 @@
-//! Replacing a file durably: afterwards its name leads to the whole old content or the whole new one, whatever fails.
+//! Making directories and replacing files durably: a file's name leads to its whole old content or the whole new one,
+//! whatever fails, and what a function has made is still there after the loss of power.
 
 use std::{
     io,
     path::{Path, PathBuf},
 };
 
-use super::disk::{Access, Disk};
+use super::disk::{Access, Disk, Readers};
 
-/// An operation of the disk that failed; the old content is still there.
+/// An operation of the disk that failed, so that what was asked for is not known to be durable.
 #[derive(Debug, thiserror::Error)]
 #[error("could not {action} {}: {source}", .path.display())]
-pub struct NotReplaced {
+pub struct NotDurable {
     /// What was tried.
     pub action: &'static str,
     /// On which file or directory.
     pub path: PathBuf,
     /// What the system said.
     pub source: io::Error,
+}
+
+/// Makes a directory for its owner alone, and those above it that are missing. One that is there already stays as it is.
+///
+/// # Errors
+/// When one can't be made, or its name can't be made durable.
+pub fn make_directory(disk: &dyn Disk, path: &Path) -> Result<(), NotDurable> {
+    let made = match disk.create_directory(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            make_directory(disk, parent_of(path))?;
+            disk.create_directory(path)
+        }
+        Ok(true) => {
+            sync_name(disk, parent_of(path), false)?;
+            Ok(true)
+        }
+        there => there,
+    };
+    sync_name(disk, path, made.map_err(failed("make", path))?)
+}
+
+/// Makes the name of a directory durable. One that was there may be of a try that was interrupted just before this.
+fn sync_name(disk: &dyn Disk, path: &Path, made: bool) -> Result<(), NotDurable> {
+    let parent = parent_of(path);
+    match disk.sync_directory(parent) {
+        // Who may not read the parent has not made what is in it.
+        Err(error) if !made && error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced.map_err(failed("sync", parent)),
+    }
+}
+
+/// The directory that a name stands in.
+fn parent_of(path: &Path) -> &Path {
+    match path.parent() {
+        // The root stands in itself.
+        None => path,
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+    }
 }
 
 /// Replaces the content of a file in a directory, and makes that durable before it returns. One caller at a time.
@@ -28,29 +68,32 @@ pub fn replace_file(
     directory: &Path,
     name: &str,
     content: &[u8],
-) -> Result<(), NotReplaced> {
+) -> Result<(), NotDurable> {
     let (path, next) = (directory.join(name), directory.join(format!("{name}.next")));
-    let failed = |action, path: &Path| {
-        let path = path.to_owned();
-        move |source| NotReplaced {
-            action,
-            path,
-            source,
-        }
-    };
     match disk.remove(&next) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             return Err(failed("remove", &next)(error));
         }
         _ => {}
     }
-    let file = disk.create(&next).map_err(failed("create", &next))?;
+    let file = disk
+        .create(&next, Readers::All)
+        .map_err(failed("create", &next))?;
     file.write_at(0, content).map_err(failed("write", &next))?;
     file.sync().map_err(failed("sync", &next))?;
     disk.rename(&next, &path)
         .map_err(failed("replace", &path))?;
     disk.sync_directory(directory)
         .map_err(failed("sync", directory))
+}
+
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> NotDurable {
+    let path = path.to_owned();
+    move |source| NotDurable {
+        action,
+        path,
+        source,
+    }
 }
 
 /// Reads a file whole, up to a number of bytes; `None` where it is not there.

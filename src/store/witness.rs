@@ -21,10 +21,10 @@ use zeroize::Zeroizing;
 
 use super::{
     directory::{
-        DirectoryError, During, make_private_directory, refuse_exposed, sync_directory, write_file,
+        DirectoryError, During, FORMAT, UNFINISHED, begin, finish, refuse_exposed, write_file,
     },
-    disk::{Disk as _, FsDisk, Lock},
-    durable::{NotReplaced, read_file, replace_file},
+    disk::{Disk, FsDisk, Lock, Readers},
+    durable::{NotDurable, make_directory, read_file, replace_file},
 };
 use crate::ledger::{
     checkpoint::{CheckpointError, SignedCheckpoint},
@@ -32,7 +32,6 @@ use crate::ledger::{
     policy::{InvalidPolicy, Policy},
 };
 
-const FORMAT: &str = "format";
 const FORMAT_TEXT: &str = "exhibit-witness/1\n";
 const KEY: &str = "witness.key";
 const VERIFIER_KEY: &str = "witness.vkey";
@@ -63,6 +62,9 @@ pub enum WitnessError {
     /// Not what `exhibit witness init` makes.
     #[error("{} is not a witness's directory of this version; `exhibit witness init` makes one", .0.display())]
     NotAWitness(PathBuf),
+    /// `exhibit witness init` did not come to its end.
+    #[error("{} was not made to the end, and has cosigned nothing; run `exhibit witness init` on it again", .0.display())]
+    Unfinished(PathBuf),
     /// Made by a later version of this program.
     #[error("{} is of a later version ({found:?}, and this program reads {:?}); use a newer exhibit", .path.display(), FORMAT_TEXT.trim_end())]
     OtherVersion {
@@ -92,11 +94,12 @@ pub enum WitnessError {
     },
     /// The last checkpoint could not be kept, so it is not cosigned.
     #[error(transparent)]
-    NotKept(#[from] NotReplaced),
+    NotKept(#[from] NotDurable),
 }
 
 impl WitnessDirectory {
-    /// Makes the directory of a new witness that knows these logs.
+    /// Makes the directory of a new witness that knows these logs. When this is interrupted, calling it again makes a fresh
+    /// start.
     ///
     /// # Errors
     /// When there is anything in the directory already, or the disk fails.
@@ -105,22 +108,36 @@ impl WitnessDirectory {
         key: &CosigningKey,
         logs: &[VerifierKey],
     ) -> Result<(), WitnessError> {
-        make_private_directory(path).during("make", path)?;
-        if !FsDisk.list(path).during("list", path)?.is_empty() {
-            return Err(WitnessError::NotEmpty(path.to_owned()));
-        }
+        Self::create_on(&FsDisk, path, key, logs)
+    }
+
+    fn create_on(
+        disk: &dyn Disk,
+        path: &Path,
+        key: &CosigningKey,
+        logs: &[VerifierKey],
+    ) -> Result<(), WitnessError> {
+        begin(disk, path, FORMAT_TEXT).map_err(|error| match error {
+            DirectoryError::Exists(path) | DirectoryError::NotEmpty(path) => {
+                WitnessError::NotEmpty(path)
+            }
+            error => error.into(),
+        })?;
         let secret = Zeroizing::new(format!("{}\n", *key.to_secret_text()));
-        write_file(&path.join(KEY), secret.as_bytes(), 0o600)?;
         let public = format!("{}\n", key.verifier());
-        write_file(&path.join(VERIFIER_KEY), public.as_bytes(), 0o644)?;
         let mut list = LOGS_HEAD.to_owned();
         for log in logs {
             list.push_str(&format!("log {log}\n"));
         }
-        write_file(&path.join(LOGS), list.as_bytes(), 0o644)?;
-        make_private_directory(&path.join(STATE)).during("make", &path.join(STATE))?;
-        write_file(&path.join(FORMAT), FORMAT_TEXT.as_bytes(), 0o644)?;
-        Ok(sync_directory(path)?)
+        for (name, content, readers) in [
+            (KEY, secret.as_str(), Readers::Owner),
+            (VERIFIER_KEY, public.as_str(), Readers::All),
+            (LOGS, list.as_str(), Readers::All),
+        ] {
+            write_file(disk, &path.join(name), content.as_bytes(), readers)?;
+        }
+        make_directory(disk, &path.join(STATE)).map_err(DirectoryError::from)?;
+        Ok(finish(disk, path)?)
     }
 
     /// Opens a witness's directory, for one process.
@@ -135,6 +152,9 @@ impl WitnessDirectory {
                     path: path.to_owned(),
                     found: text.trim_end().to_owned(),
                 });
+            }
+            Err(_) if path.join(UNFINISHED).exists() => {
+                return Err(WitnessError::Unfinished(path.to_owned()));
             }
             _ => return Err(WitnessError::NotAWitness(path.to_owned())),
         }
@@ -214,6 +234,9 @@ impl WitnessDirectory {
         )?)
     }
 }
+
+#[cfg(test)]
+mod tests;
 
 /// The name under which a log is known: SHA-256 of its origin in hexadecimal, as in the protocol's read path.
 pub fn file_of(origin: &KeyName) -> String {

@@ -84,14 +84,7 @@ impl Scene {
         };
         let policy = self.home.path().join("policy");
         let disk = Arc::new(self.disk.clone());
-        Cosigning::open_on(
-            disk,
-            self.ledger.clone(),
-            Path::new("/kept"),
-            &policy,
-            options,
-        )
-        .unwrap()
+        Cosigning::open_on(disk, self.ledger.clone(), Path::new("/"), &policy, options).unwrap()
     }
 
     async fn record(&mut self) {
@@ -120,7 +113,7 @@ impl Scene {
 
     /// The size that the disk holds.
     fn kept(&self) -> u64 {
-        let path = Path::new("/kept").join(WITNESSED_FILE);
+        let path = Path::new("/").join(WITNESSED_FILE);
         let bytes = read_file(&self.disk, &path, 1 << 20).unwrap();
         bytes.map_or(0, |bytes| {
             let signed = SignedCheckpoint::open(&bytes, self.ledger.verifier()).unwrap();

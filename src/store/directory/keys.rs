@@ -7,8 +7,7 @@ use std::{fs, io, path::PathBuf};
 use zeroize::Zeroizing;
 
 use super::{
-    DataDirectory, DirectoryError, During as _, make_private_directory, refuse_exposed,
-    sync_directory, write_file,
+    DataDirectory, DirectoryError, During as _, refuse_exposed, sync_directory, write_file,
 };
 use crate::{
     ledger::{
@@ -17,7 +16,10 @@ use crate::{
         receipt::Receipt,
         signers::{KEYS_BESIDE_MAX, Signers, SignersError},
     },
-    store::disk::{Disk as _, FsDisk},
+    store::{
+        disk::{Disk as _, FsDisk, Readers},
+        durable::make_directory,
+    },
 };
 
 pub(super) const KEYS: &str = "keys";
@@ -96,11 +98,20 @@ impl DataDirectory {
         beside.push(key);
         Signers::new(self.signing_key()?, beside).map_err(|error| self.not_beside(error))?;
         let directory = self.keys_path();
-        make_private_directory(&directory).during("make", &directory)?;
-        sync_directory(self.path())?;
+        make_directory(&FsDisk, &directory)?;
         let public = format!("{verifier}\n");
-        write_file(&self.key_file(&verifier, "vkey"), public.as_bytes(), 0o644)?;
-        write_file(&self.key_file(&verifier, SECRET), text.as_bytes(), 0o600)?;
+        write_file(
+            &FsDisk,
+            &self.key_file(&verifier, "vkey"),
+            public.as_bytes(),
+            Readers::All,
+        )?;
+        write_file(
+            &FsDisk,
+            &self.key_file(&verifier, SECRET),
+            text.as_bytes(),
+            Readers::Owner,
+        )?;
         sync_directory(&directory)
     }
 
@@ -114,7 +125,7 @@ impl DataDirectory {
         receipt: &Receipt,
     ) -> Result<PathBuf, DirectoryError> {
         let path = self.key_file(key, "tlog-proof");
-        write_file(&path, receipt.to_string().as_bytes(), 0o644)?;
+        write_file(&FsDisk, &path, receipt.to_string().as_bytes(), Readers::All)?;
         sync_directory(&self.keys_path())?;
         Ok(path)
     }
@@ -201,7 +212,7 @@ mod tests {
             .add_key(key("ledger.example", KeyType::MlDsa44))
             .unwrap();
         let broken = directory.keys_path().join("broken.key");
-        write_file(&broken, b"not a key\n", 0o600).unwrap();
+        write_file(&FsDisk, &broken, b"not a key\n", Readers::Owner).unwrap();
         let refused = directory.signers();
         assert!(
             matches!(refused, Err(DirectoryError::Key { .. })),

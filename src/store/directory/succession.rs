@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 use super::{
     DataDirectory, DirectoryError, During as _, KEY, VERIFIER_KEY, keys::KEYS, keys::SECRET,
-    make_private_directory, refuse_exposed, sync_directory, write_file,
+    refuse_exposed, sync_directory, write_file,
 };
 use crate::{
     ledger::{
@@ -28,8 +28,8 @@ use crate::{
         receipt::Receipt,
     },
     store::{
-        disk::FsDisk,
-        durable::{NotReplaced, read_file, replace_file},
+        disk::{FsDisk, Readers},
+        durable::{make_directory, read_file, replace_file},
     },
 };
 
@@ -119,18 +119,27 @@ impl DataDirectory {
         new: Option<&SigningKey>,
     ) -> Result<(), DirectoryError> {
         let directory = self.keys_path();
-        make_private_directory(&directory).during("make", &directory)?;
-        sync_directory(self.path())?;
+        make_directory(&FsDisk, &directory)?;
         if let Some(new) = new {
             let verifier = new.verifier();
             let text = Zeroizing::new(format!("{}\n", *new.to_secret_text()));
             let public = format!("{verifier}\n");
-            write_file(&self.key_file(verifier, "vkey"), public.as_bytes(), 0o644)?;
-            write_file(&self.key_file(verifier, SECRET), text.as_bytes(), 0o600)?;
+            write_file(
+                &FsDisk,
+                &self.key_file(verifier, "vkey"),
+                public.as_bytes(),
+                Readers::All,
+            )?;
+            write_file(
+                &FsDisk,
+                &self.key_file(verifier, SECRET),
+                text.as_bytes(),
+                Readers::Owner,
+            )?;
             sync_directory(&directory)?;
         }
         let note = statement.note().to_string();
-        replaced(replace_file(&FsDisk, &directory, PENDING, note.as_bytes()))
+        Ok(replace_file(&FsDisk, &directory, PENDING, note.as_bytes())?)
     }
 
     /// Ends a change of keys, whose entry is recorded: the history is this from now on.
@@ -140,15 +149,10 @@ impl DataDirectory {
     pub fn end_change(&self, history: &KeyHistory) -> Result<(), DirectoryError> {
         let directory = self.keys_path();
         let text = history.to_string();
-        replaced(replace_file(&FsDisk, &directory, HISTORY, text.as_bytes()))?;
+        replace_file(&FsDisk, &directory, HISTORY, text.as_bytes())?;
         if let Some(own) = history.keys().last() {
             let public = format!("{}\n", own.key);
-            replaced(replace_file(
-                &FsDisk,
-                self.path(),
-                VERIFIER_KEY,
-                public.as_bytes(),
-            ))?;
+            replace_file(&FsDisk, self.path(), VERIFIER_KEY, public.as_bytes())?;
         }
         let pending = directory.join(PENDING);
         match fs::remove_file(&pending) {
@@ -171,7 +175,7 @@ impl DataDirectory {
         let path = self
             .keys_path()
             .join(format!("statement-{number}.tlog-proof"));
-        write_file(&path, receipt.to_string().as_bytes(), 0o644)
+        write_file(&FsDisk, &path, receipt.to_string().as_bytes(), Readers::All)
     }
 
     /// Refuses while a change of keys is not brought to its end.
@@ -188,12 +192,4 @@ impl DataDirectory {
             }),
         }
     }
-}
-
-fn replaced(result: Result<(), NotReplaced>) -> Result<(), DirectoryError> {
-    result.map_err(|error| DirectoryError::Io {
-        action: error.action,
-        path: error.path,
-        source: error.source,
-    })
 }

@@ -1,7 +1,10 @@
 //! Making, opening and refusing data directories.
 
 use super::*;
-use crate::ledger::position::TreeSize;
+use crate::{
+    ledger::position::TreeSize,
+    store::disk::sim::{Fault, Restart, SimDisk},
+};
 
 const CONFIG_TEXT: &str = "listen = \"127.0.0.1:7878\"\n";
 
@@ -77,6 +80,101 @@ fn an_interrupted_creation_is_recognised_and_can_be_repeated() {
     }
 }
 
+/// All that `create` makes, or a directory that is not there yet as far as anybody is told.
+fn is_whole(disk: &SimDisk, path: &Path, key: &SigningKey) -> bool {
+    let contents = disk.contents();
+    let Some(format) = contents.get(&path.join(FORMAT)) else {
+        return false;
+    };
+    assert_eq!(*format, format!("{}\n", this_format()).into_bytes());
+    let has = |name: &str| contents[&path.join(name)].as_slice();
+    assert_eq!(has(KEY), secret(key).as_bytes());
+    assert_eq!(
+        has(VERIFIER_KEY),
+        format!("{}\n", key.verifier()).as_bytes()
+    );
+    assert_eq!(has(CONFIG), CONFIG_TEXT.as_bytes());
+    let disk = Arc::new(disk.clone());
+    let origin = key.verifier().name();
+    let (journal, recovery) = Journal::open(disk, path, origin, JournalOptions::default()).unwrap();
+    assert_eq!(journal.size(), TreeSize::EMPTY);
+    assert_eq!(recovery.published, Some(TreeSize::EMPTY));
+    true
+}
+
+#[test]
+fn what_is_made_survives_the_loss_of_power_and_what_was_interrupted_can_be_made_again() {
+    let path = Path::new("/deep/ledger");
+    let key = key("ledger.example");
+    let create =
+        |disk: &SimDisk| DataDirectory::create_on(Arc::new(disk.clone()), path, &key, CONFIG_TEXT);
+    let operations = {
+        let disk = SimDisk::new(0);
+        create(&disk).unwrap();
+        disk.operations()
+    };
+    for seed in 0..20 {
+        let disk = SimDisk::new(seed);
+        create(&disk).unwrap();
+        disk.restart(Restart::Power);
+        assert!(is_whole(&disk, path, &key), "seed {seed}");
+        for at in 0..operations {
+            for (fault, restart) in [
+                (Fault::Crash, Restart::Power),
+                (Fault::Crash, Restart::Process),
+                (Fault::Error, Restart::Process),
+            ] {
+                let disk = SimDisk::new(seed);
+                disk.plan(at, fault);
+                create(&disk).unwrap_err();
+                disk.restart(restart);
+                if !is_whole(&disk, path, &key) {
+                    create(&disk).unwrap_or_else(|error| panic!("{seed}, {at}: {error}"));
+                    disk.restart(Restart::Power);
+                    assert!(is_whole(&disk, path, &key), "{seed}, {at}, {fault:?}");
+                }
+            }
+        }
+    }
+}
+
+/// As where `format` was lost, or the power went before it was durable.
+#[test]
+fn the_key_of_a_journal_that_holds_entries_is_never_replaced() {
+    let (_home, path) = fresh();
+    let before = fs::read(path.join(KEY)).unwrap();
+    fs::rename(path.join(FORMAT), path.join(UNFINISHED)).unwrap();
+    let segment = path.join("journal/00000000000000000000.seg");
+    let mut content = fs::read(&segment).unwrap();
+    content.extend([1; 700]);
+    fs::write(segment, content).unwrap();
+    let refused = DataDirectory::create(&path, &key("second.example"), "");
+    assert!(
+        matches!(
+            refused,
+            Err(DirectoryError::Journal(JournalError::Exists(_)))
+        ),
+        "{refused:?}"
+    );
+    assert_eq!(fs::read(path.join(KEY)).unwrap(), before);
+}
+
+#[cfg(unix)]
+#[test]
+fn others_can_not_read_payloads_where_the_directory_lets_them_in() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    DataDirectory::create(path, &key("ledger.example"), "").unwrap();
+    let mode = |name: &str| fs::metadata(path.join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(""), 0o755);
+    assert_eq!(mode("journal"), 0o700);
+    assert_eq!(mode("journal/00000000000000000000.seg") & 0o077, 0);
+    assert_eq!(mode(KEY), 0o600);
+    assert_eq!(mode(VERIFIER_KEY) & 0o700, 0o600);
+}
+
 #[test]
 fn other_directories_and_newer_layouts_are_refused() {
     let home = tempfile::tempdir().unwrap();
@@ -131,14 +229,20 @@ fn the_key_of_another_ledger_is_refused() {
         key("other.example"),
         SigningKey::from_seed("ledger.example".parse().unwrap(), &[6; 32]),
     ] {
-        write_file(&path.join(KEY), secret(&wrong).as_bytes(), 0o600).unwrap();
+        write_file(
+            &FsDisk,
+            &path.join(KEY),
+            secret(&wrong).as_bytes(),
+            Readers::Owner,
+        )
+        .unwrap();
         let read = DataDirectory::open(&path).unwrap().signing_key();
         assert!(
             matches!(read, Err(DirectoryError::OtherKey { .. })),
             "{read:?}"
         );
     }
-    write_file(&path.join(KEY), b"no key", 0o600).unwrap();
+    write_file(&FsDisk, &path.join(KEY), b"no key", Readers::Owner).unwrap();
     let read = DataDirectory::open(&path).unwrap().signing_key();
     assert!(matches!(read, Err(DirectoryError::Key { .. })), "{read:?}");
 }

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Access, Disk, DiskFile, Lock};
+use super::{Access, Disk, DiskFile, Lock, Readers};
 
 /// The file system of this machine.
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,13 +22,23 @@ impl Disk for FsDisk {
         Ok(names)
     }
 
-    fn create_directory(&self, path: &Path) -> io::Result<()> {
-        fs::create_dir_all(path)
+    fn create_directory(&self, path: &Path) -> io::Result<bool> {
+        #[cfg_attr(not(unix), allow(unused_mut))]
+        let mut builder = fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        match builder.create(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {
+                Ok(false)
+            }
+            made => made.map(|()| true),
+        }
     }
 
-    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+    fn create(&self, path: &Path, readers: Readers) -> io::Result<Arc<dyn DiskFile>> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true);
+        with_mode(&mut options, readers);
         Ok(Arc::new(FsFile::new(options.open(path)?)))
     }
 
@@ -60,6 +70,7 @@ impl Disk for FsDisk {
     fn lock(&self, path: &Path) -> io::Result<Lock> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
+        with_mode(&mut options, Readers::Owner);
         let file = options.open(path)?;
         match file.try_lock() {
             Ok(()) => Ok(Lock::new(file)),
@@ -74,6 +85,18 @@ impl Disk for FsDisk {
         Ok(bytes)
     }
 }
+
+#[cfg(unix)]
+fn with_mode(options: &mut OpenOptions, readers: Readers) {
+    let mode = match readers {
+        Readers::Owner => 0o600,
+        Readers::All => 0o644,
+    };
+    std::os::unix::fs::OpenOptionsExt::mode(options, mode);
+}
+
+#[cfg(not(unix))]
+fn with_mode(_options: &mut OpenOptions, _readers: Readers) {}
 
 #[cfg(unix)]
 #[derive(Debug)]

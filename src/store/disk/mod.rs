@@ -1,8 +1,8 @@
 //! The file operations the journal needs, with a simulated twin for crash tests.
 //!
 //! Nothing here retries or hides a failure: each operation does one thing and says whether the system took it.
-//! Only [`DiskFile::sync`] makes a file's content and length durable, and only [`Disk::sync_directory`] makes a
-//! created, renamed or removed name durable. What the journal assumes beyond that is one thing: a write that a
+//! Only [`DiskFile::sync`] makes a file's content and length durable, and only [`Disk::sync_directory`] makes the name
+//! of a file or directory durable that was created, renamed or removed. What the journal assumes beyond that is one thing: a write that a
 //! power cut interrupts leaves the bytes outside its own range alone.
 
 mod fs;
@@ -21,17 +21,17 @@ pub trait Disk: fmt::Debug + Send + Sync {
     /// When it can't be read.
     fn list(&self, directory: &Path) -> io::Result<Vec<String>>;
 
-    /// Makes a directory; one that is there already is fine.
+    /// Makes a directory, for its owner alone; one that is there already stays as it is. Gives whether it was made.
     ///
     /// # Errors
-    /// When it can't be made.
-    fn create_directory(&self, path: &Path) -> io::Result<()>;
+    /// When it can't be made; [`io::ErrorKind::NotFound`] when its parent is not there.
+    fn create_directory(&self, path: &Path) -> io::Result<bool>;
 
     /// Makes an empty file, for reading and writing.
     ///
     /// # Errors
     /// When it can't be made, or is there already.
-    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
+    fn create(&self, path: &Path, readers: Readers) -> io::Result<Arc<dyn DiskFile>>;
 
     /// Opens a file that is there.
     ///
@@ -110,6 +110,15 @@ pub enum Access {
     Read,
     /// Reading and writing.
     Write,
+}
+
+/// Who may read a file that is made, besides its owner, who alone may write it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readers {
+    /// Nobody: it holds payloads or a key.
+    Owner,
+    /// Whoever may enter its directory.
+    All,
 }
 
 /// Keeps others out until it is dropped.

@@ -16,6 +16,7 @@ use std::{
 };
 
 use super::{error::IndexError, tiles::Tiles};
+use crate::store::{disk::FsDisk, durable::make_directory};
 
 /// Bytes of content in a value.
 pub(super) const VALUE_BYTES: usize = 8192;
@@ -91,8 +92,8 @@ impl Pages {
 
     fn open_generation(index: &Path, number: u64) -> Result<Self, IndexError> {
         let directory = index.join(number.to_string());
-        fs::create_dir_all(&directory)
-            .map_err(|error| IndexError::Database(format!("{}: {error}", directory.display())))?;
+        make_directory(&FsDisk, &directory)
+            .map_err(|error| IndexError::Database(error.to_string()))?;
         Ok(Self {
             db: open_unlocked(&directory)?,
             tiles: Tiles::open(&directory)?,

@@ -16,7 +16,7 @@ use std::{
 use super::{HASH_BYTES, error::IndexError, pages::checksum};
 use crate::{
     ledger::{position::length, tile::TILE_WIDTH},
-    store::disk::{Access, Disk as _, DiskFile, FsDisk},
+    store::disk::{Access, Disk as _, DiskFile, FsDisk, Readers},
 };
 
 /// The file's name.
@@ -39,7 +39,9 @@ impl Tiles {
     pub(super) fn open(directory: &Path) -> Result<Self, IndexError> {
         let path = directory.join(FILE);
         let file = match FsDisk.open(&path, Access::Write) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => FsDisk.create(&path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                FsDisk.create(&path, Readers::Owner)
+            }
             file => file,
         };
         Ok(Self {

@@ -9,7 +9,7 @@ use crate::{
         note::KeyName,
         position::{EntryIndex, TreeSize},
     },
-    store::durable::NotReplaced,
+    store::durable::NotDurable,
 };
 
 use super::FORMAT_VERSION;
@@ -235,8 +235,8 @@ impl fmt::Display for Damage {
     }
 }
 
-impl From<NotReplaced> for JournalError {
-    fn from(error: NotReplaced) -> Self {
+impl From<NotDurable> for JournalError {
+    fn from(error: NotDurable) -> Self {
         Self::Disk {
             action: error.action,
             path: error.path,

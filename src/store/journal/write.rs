@@ -4,7 +4,7 @@ use std::{io, path::Path, sync::Arc};
 
 use crate::{
     ledger::{checkpoint::SignedCheckpoint, note::KeyName, position::TreeSize},
-    store::disk::{Access, Disk, DiskFile, Lock},
+    store::disk::{Access, Disk, DiskFile, Lock, Readers},
 };
 
 use super::{
@@ -294,7 +294,10 @@ impl Journal {
         let path = shared.directory.join(&*name);
         let mark = shared.disk.random().during("draw a mark for", &path)?;
         let (header, bytes) = SegmentHeader::new(mark, shared.origin.clone(), self.next);
-        let file = shared.disk.create(&path).during("create", &path)?;
+        let file = shared
+            .disk
+            .create(&path, Readers::Owner)
+            .during("create", &path)?;
         if let Err(error) = make_durable(shared, &path, &*file, &bytes) {
             // As in `stop`: nothing must be built on a header that only memory has.
             let _ = shared.disk.remove(&path);

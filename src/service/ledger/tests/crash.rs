@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-const DIRECTORY: &str = "/ledger";
+const DIRECTORY: &str = "/";
 /// So small that a life has several segments.
 const JOURNAL: JournalOptions = JournalOptions {
     segment_bytes: 4096,

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use crate::store::disk::{Access, Disk, DiskFile, FsDisk, Lock};
+use crate::store::disk::{Access, Disk, DiskFile, FsDisk, Lock, Readers};
 
 /// What happens to the journal's next operation of a kind, once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,12 +85,12 @@ impl Disk for TestDisk {
         FsDisk.list(directory)
     }
 
-    fn create_directory(&self, path: &Path) -> io::Result<()> {
+    fn create_directory(&self, path: &Path) -> io::Result<bool> {
         FsDisk.create_directory(path)
     }
 
-    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(self.wrap(path, FsDisk.create(path)?))
+    fn create(&self, path: &Path, readers: Readers) -> io::Result<Arc<dyn DiskFile>> {
+        Ok(self.wrap(path, FsDisk.create(path, readers)?))
     }
 
     fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn DiskFile>> {

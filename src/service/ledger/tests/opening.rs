@@ -294,7 +294,11 @@ fn damage_postings(index: &Path) {
     let numbered = fs::read_dir(index).unwrap().map(|entry| entry.unwrap());
     let database = numbered.filter(|entry| entry.file_type().unwrap().is_dir());
     let database = sled::open(database.last().unwrap().path()).unwrap();
-    let postings: Vec<_> = database.scan_prefix("P").keys().map(Result::unwrap).collect();
+    let postings: Vec<_> = database
+        .scan_prefix("P")
+        .keys()
+        .map(Result::unwrap)
+        .collect();
     assert!(!postings.is_empty());
     for key in postings {
         database.remove(key).unwrap();

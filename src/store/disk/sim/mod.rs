@@ -2,7 +2,7 @@
 //!
 //! What is written is volatile until it is synced, and what a power cut leaves of it is drawn from a seed: nothing,
 //! all, a beginning, some sectors, or sectors of garbage. Names that were made, changed or removed are lost or kept
-//! one by one. Every operation that changes anything has a number, and a fault can be planned at each. One seed
+//! one by one, and a directory's own with all that it holds. Every operation that changes anything has a number, and a fault can be planned at each. One seed
 //! always gives the same bytes.
 #![allow(
     clippy::arithmetic_side_effects,
@@ -48,7 +48,7 @@ pub(crate) enum Restart {
 struct Machine {
     files: Vec<Content>,
     names: Names,
-    durable_names: BTreeMap<PathBuf, usize>,
+    durable_names: Names,
     unsynced_names: Vec<NameChange>,
     locks: BTreeSet<PathBuf>,
     operations: u64,
@@ -60,12 +60,20 @@ struct Machine {
     random: Random,
 }
 
-type Names = BTreeMap<PathBuf, usize>;
+/// What there is, below `/`, which is always there.
+type Names = BTreeMap<PathBuf, Node>;
+
+/// What a name leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Node {
+    File(usize),
+    Directory,
+}
 
 #[derive(Debug, Clone)]
 enum NameChange {
-    Create(PathBuf, usize),
-    Rename(PathBuf, PathBuf, usize),
+    Create(PathBuf, Node),
+    Rename(PathBuf, PathBuf, Node),
     Remove(PathBuf),
 }
 
@@ -156,18 +164,17 @@ impl SimDisk {
     /// Every file's content as reads see it.
     pub(crate) fn contents(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let machine = self.machine();
-        let content = |id: &usize| machine.files[*id].volatile.clone();
-        machine
-            .names
-            .iter()
-            .map(|(path, id)| (path.clone(), content(id)))
-            .collect()
+        let files = machine.names.iter().filter_map(|(path, node)| match node {
+            Node::File(id) => Some((path.clone(), machine.files[*id].volatile.clone())),
+            Node::Directory => None,
+        });
+        files.collect()
     }
 
     /// Changes a file behind everybody's back, durably.
     pub(crate) fn tamper(&self, path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
         let mut machine = self.machine();
-        let id = machine.names[path];
+        let id = machine.file(path).unwrap();
         let file = &mut machine.files[id];
         change(&mut file.volatile);
         file.durable = file.volatile.clone();
@@ -187,6 +194,23 @@ impl SimDisk {
 }
 
 impl Machine {
+    fn file(&self, path: &Path) -> io::Result<usize> {
+        match self.names.get(path) {
+            Some(Node::File(id)) => Ok(*id),
+            Some(Node::Directory) => Err(io::ErrorKind::IsADirectory.into()),
+            None => Err(not_found()),
+        }
+    }
+
+    /// Refuses a name whose directory is not there.
+    fn check_parent(&self, path: &Path) -> io::Result<()> {
+        if is_directory(&self.names, path.parent().unwrap()) {
+            Ok(())
+        } else {
+            Err(not_found())
+        }
+    }
+
     /// Counts a changing operation; the fault that happens in it, if one does.
     fn begin(&mut self) -> io::Result<Option<Fault>> {
         self.alive()?;
@@ -223,7 +247,15 @@ impl Machine {
                 change.apply(&mut self.durable_names);
             }
         }
-        self.names = self.durable_names.clone();
+        // A directory whose own name was lost is lost with everything in it.
+        let mut names = Names::new();
+        for (path, node) in &self.durable_names {
+            if is_directory(&names, path.parent().unwrap()) {
+                names.insert(path.clone(), *node);
+            }
+        }
+        self.durable_names.clone_from(&names);
+        self.names = names;
         for file in &mut self.files {
             for change in std::mem::take(&mut file.unsynced) {
                 change.survive(&mut file.durable, &mut self.random);
@@ -233,16 +265,20 @@ impl Machine {
     }
 }
 
+fn is_directory(names: &Names, path: &Path) -> bool {
+    path == Path::new("/") || names.get(path) == Some(&Node::Directory)
+}
+
 impl NameChange {
     fn apply(&self, names: &mut Names) {
         match self {
-            Self::Create(path, id) => {
-                names.insert(path.clone(), *id);
+            Self::Create(path, node) => {
+                names.insert(path.clone(), *node);
             }
             // A directory names files, not other names: the new name is of this file, whatever became of the old.
-            Self::Rename(from, to, id) => {
+            Self::Rename(from, to, node) => {
                 names.remove(from);
-                names.insert(to.clone(), *id);
+                names.insert(to.clone(), *node);
             }
             Self::Remove(path) => {
                 names.remove(path);

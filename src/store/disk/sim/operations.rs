@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    super::{Access, Disk, DiskFile, Lock},
-    Change, Content, Fault, Machine, NameChange, SimDisk, failed, not_found,
+    super::{Access, Disk, DiskFile, Lock, Readers},
+    Change, Content, Fault, Machine, NameChange, Node, SimDisk, failed, is_directory, not_found,
 };
 
 #[derive(Debug)]
@@ -31,6 +31,9 @@ impl Disk for SimDisk {
     fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
         let machine = self.machine();
         machine.alive()?;
+        if !is_directory(&machine.names, directory) {
+            return Err(not_found());
+        }
         Ok(machine
             .names
             .keys()
@@ -39,20 +42,27 @@ impl Disk for SimDisk {
             .collect())
     }
 
-    /// Directories are there at once, and for good.
-    fn create_directory(&self, _path: &Path) -> io::Result<()> {
-        self.machine().alive()
-    }
-
-    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+    fn create_directory(&self, path: &Path) -> io::Result<bool> {
         let mut machine = self.machine();
         machine.alive()?;
+        if is_directory(&machine.names, path) {
+            return Ok(false);
+        }
+        machine.check_parent(path)?;
+        machine.change_names(NameChange::Create(path.to_owned(), Node::Directory))?;
+        Ok(true)
+    }
+
+    fn create(&self, path: &Path, _readers: Readers) -> io::Result<Arc<dyn DiskFile>> {
+        let mut machine = self.machine();
+        machine.alive()?;
+        machine.check_parent(path)?;
         if machine.names.contains_key(path) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
         let id = machine.files.len();
         machine.files.push(Content::default());
-        machine.change_names(NameChange::Create(path.to_owned(), id))?;
+        machine.change_names(NameChange::Create(path.to_owned(), Node::File(id)))?;
         let life = machine.life;
         Ok(Arc::new(SimFile {
             disk: self.clone(),
@@ -65,7 +75,7 @@ impl Disk for SimDisk {
     fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn DiskFile>> {
         let machine = self.machine();
         machine.alive()?;
-        let id = *machine.names.get(path).ok_or_else(not_found)?;
+        let id = machine.file(path)?;
         Ok(Arc::new(SimFile {
             disk: self.clone(),
             id,
@@ -76,20 +86,22 @@ impl Disk for SimDisk {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut machine = self.machine();
-        let id = *machine.names.get(from).ok_or_else(not_found)?;
-        machine.change_names(NameChange::Rename(from.to_owned(), to.to_owned(), id))
+        let node = *machine.names.get(from).ok_or_else(not_found)?;
+        machine.check_parent(to)?;
+        machine.change_names(NameChange::Rename(from.to_owned(), to.to_owned(), node))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         let mut machine = self.machine();
-        if !machine.names.contains_key(path) {
-            return Err(not_found());
-        }
+        machine.file(path)?;
         machine.change_names(NameChange::Remove(path.to_owned()))
     }
 
     fn sync_directory(&self, path: &Path) -> io::Result<()> {
         let mut machine = self.machine();
+        if !is_directory(&machine.names, path) {
+            return Err(not_found());
+        }
         let fault = machine.begin()?;
         let reached = fault.is_none() || machine.random.below(2) == 0;
         if reached && machine.honours_sync {
@@ -107,6 +119,7 @@ impl Disk for SimDisk {
     fn lock(&self, path: &Path) -> io::Result<Lock> {
         let mut machine = self.machine();
         machine.alive()?;
+        machine.check_parent(path)?;
         if !machine.locks.insert(path.to_owned()) {
             return Err(io::ErrorKind::WouldBlock.into());
         }

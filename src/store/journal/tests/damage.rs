@@ -274,7 +274,7 @@ fn a_journal_that_was_written_to_is_refused_without_its_checkpoint() {
                 matches!(&error, JournalError::NoCheckpoint { held, .. } if sizes(&made).contains(held)),
                 "{error}"
             );
-            assert!(error.to_string().contains("/ledger/checkpoint is missing"));
+            assert!(error.to_string().contains("/checkpoint is missing"));
         }
     }
     // One that covers what there is lets it go on.

@@ -55,7 +55,7 @@ fn empty() -> SignedCheckpoint {
 }
 
 fn directory() -> PathBuf {
-    PathBuf::from("/ledger")
+    PathBuf::from("/")
 }
 
 /// Small segments, so that a short test seals some.
