@@ -287,6 +287,12 @@ pub(super) fn directory_error(error: DirectoryError) -> CliError {
                 path.display()
             )
         }
+        DirectoryError::WithoutFormat(path) => {
+            format!(
+                "`exhibit verify {}` says what else is missing",
+                path.display()
+            )
+        }
         DirectoryError::OtherFormat { .. } => {
             "`exhibit --version` shows which one this is; nothing was changed".to_owned()
         }

@@ -58,6 +58,7 @@ const CONFIG: &str = "exhibit.toml";
 const KEY: &str = "log.key";
 const VERIFIER_KEY: &str = "log.vkey";
 const INDEX: &str = "index";
+const JOURNAL: &str = "journal";
 
 /// A directory that holds one ledger.
 #[derive(Debug, Clone)]
@@ -92,6 +93,9 @@ pub enum DirectoryError {
     /// `exhibit init` did not come to its end.
     #[error("{} was not made to the end, and holds no entry; run `exhibit init` on it again", .0.display())]
     Unfinished(PathBuf),
+    /// What names the layout is gone.
+    #[error("{} was a data directory, and its `format` is missing; restore it from a copy, or where the rest is whole, write {FORMAT_PREFIX}{DIRECTORY_VERSION} there", .0.display())]
+    WithoutFormat(PathBuf),
     /// Written by a later version of this program.
     #[error("{} has layout {found:?}, and this program reads {FORMAT_PREFIX}{DIRECTORY_VERSION}; use a newer exhibit", .path.display())]
     OtherFormat {
@@ -290,15 +294,27 @@ fn secret(key: &SigningKey) -> Zeroizing<String> {
 }
 
 /// Refuses a directory whose layout this program does not know. One that says nothing of a layout is let through: a
-/// journal that was copied alone can still be verified.
+/// journal that was copied alone can still be verified. Gives whether it says.
 ///
 /// # Errors
 /// When `format` names another layout or none, or can't be read.
-pub fn refuse_other_layout(path: &Path) -> Result<(), DirectoryError> {
+pub fn refuse_other_layout(path: &Path) -> Result<bool, DirectoryError> {
     match check_format(path) {
-        Err(DirectoryError::NotADataDirectory(_) | DirectoryError::Unfinished(_)) => Ok(()),
-        checked => checked,
+        Err(
+            DirectoryError::NotADataDirectory(_)
+            | DirectoryError::Unfinished(_)
+            | DirectoryError::WithoutFormat(_),
+        ) => Ok(false),
+        checked => checked.map(|()| true),
     }
+}
+
+/// Whether a directory was one of a ledger's, whatever it has lost since: it has something that nothing else has. An
+/// audit pack has none of it.
+pub fn is_remnant(path: &Path) -> bool {
+    let there = |name: &str| path.join(name).symlink_metadata().is_ok();
+    let says = read_format(&path.join(FORMAT)).is_ok_and(|said| said.starts_with(FORMAT_PREFIX));
+    says || [JOURNAL, KEY, CONFIG].into_iter().any(there)
 }
 
 fn check_format(path: &Path) -> Result<(), DirectoryError> {
@@ -308,6 +324,8 @@ fn check_format(path: &Path) -> Result<(), DirectoryError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(if path.join(UNFINISHED).exists() {
                 DirectoryError::Unfinished(path.to_owned())
+            } else if is_remnant(path) {
+                DirectoryError::WithoutFormat(path.to_owned())
             } else {
                 DirectoryError::NotADataDirectory(path.to_owned())
             });

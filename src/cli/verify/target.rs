@@ -16,7 +16,7 @@ use crate::{
         manifest::VERIFIER_KEY,
         read::{FolderFiles, PackFiles, TEXT_BYTES_MAX, ZipFiles},
     },
-    store::directory::{DataDirectory, refuse_other_layout},
+    store::directory::{DataDirectory, is_remnant, refuse_other_layout},
 };
 
 #[cfg(feature = "server")]
@@ -123,7 +123,7 @@ pub(super) struct Claims {
 
 fn directory(path: PathBuf) -> Result<Target, CliError> {
     let has = |name: &str| path.join(name).symlink_metadata().is_ok();
-    if has("journal") {
+    if is_remnant(&path) {
         refuse_other_layout(&path).map_err(directory_error)?;
         Ok(Target::DataDirectory(path))
     } else if ["manifest.json", "checkpoint", "tile"].into_iter().any(has) {

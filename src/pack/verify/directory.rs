@@ -33,7 +33,7 @@ use crate::{
     },
     store::{
         directory::refuse_other_layout,
-        journal::{Damage, DamageKind, JournalError, scan},
+        journal::{Damage, DamageKind, JournalError, Scan, scan},
     },
 };
 
@@ -43,7 +43,7 @@ pub(super) fn verify(
     options: &VerifyOptions,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<Report, VerifyError> {
-    refuse_other_layout(path).map_err(VerifyError::OtherLayout)?;
+    let says_layout = refuse_other_layout(path).map_err(VerifyError::OtherLayout)?;
     let mut report = empty_report(Subject::DataDirectory, key);
     report.path = Some(path.display().to_string());
     // Read first: a running ledger commits before it publishes.
@@ -55,40 +55,64 @@ pub(super) fn verify(
     check.stamps = Stamps::of_directory(path, &ring, options)?;
     let sizes = check.stamps.sizes().chain(check.keys.sizes());
     sizes.for_each(|size| check.kept.watch(size));
-    let mut scanned = scan(path).map_err(|error| match error {
-        JournalError::Missing(_) => VerifyError::NotADataDirectory(path.to_owned()),
-        error => VerifyError::Unreadable {
-            path: path.to_owned(),
-            error: io::Error::other(error),
-        },
-    })?;
+    if !says_layout {
+        check.incomplete.push(
+            "`format` is missing, which every data directory has: what else it has lost is not known".to_owned(),
+        );
+    }
+    match scan(path) {
+        Ok(scanned) => read_journal(&mut check, scanned, &ring, progress)?,
+        Err(JournalError::Missing(_)) if says_layout || !check.published.is_absent() => {
+            let gone = "`journal/` has no segment, which every journal has: what was in it is gone";
+            check.incomplete.push(gone.to_owned());
+        }
+        Err(JournalError::Missing(_)) => {
+            return Err(VerifyError::NotADataDirectory(path.to_owned()));
+        }
+        Err(error) => {
+            return Err(VerifyError::Unreadable {
+                path: path.to_owned(),
+                error: io::Error::other(error),
+            });
+        }
+    }
+    check.finish(report)
+}
+
+fn read_journal(
+    check: &mut Check,
+    scanned: Scan,
+    ring: &Keyring,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<(), VerifyError> {
     let identities = identity_key()?;
     let committed = check.published.size();
     let total = committed.value();
-    scanned = scanned.committed(committed);
+    let mut scanned = scanned.committed(committed);
     progress(0, total);
     pipeline::run(
         || Ok::<_, VerifyError>(together(&mut scanned)),
         |batches: Vec<Scanned>| {
             let checked = batches
                 .into_iter()
-                .map(|raw| check_batch(raw, &identities, &ring));
+                .map(|raw| check_batch(raw, &identities, ring));
             checked.collect::<Vec<_>>()
         },
         |checked| {
             for batch in checked {
-                check.take(batch, &ring)?;
+                check.take(batch, ring)?;
             }
             let done = check.order.counts().entries;
             progress(done, total.max(done));
             Ok(())
         },
     )?;
-    if let Some(origin) = scanned.origin().filter(|origin| *origin != key.name()) {
+    let name = ring.name();
+    if let Some(origin) = scanned.origin().filter(|origin| *origin != name) {
         let kind = FindingKind::OtherLedger;
-        check.findings.push(Finding::new(kind, key.name(), origin));
+        check.findings.push(Finding::new(kind, name, origin));
     }
-    check.finish(report)
+    Ok(())
 }
 
 /// The ordered half of the verification.
@@ -154,7 +178,7 @@ impl Check {
     }
 
     fn take_published(&mut self, published: Published, finding: Option<Finding>) {
-        if !matches!(published, Published::Absent) {
+        if !published.is_absent() {
             self.more.checkpoints = self.more.checkpoints.saturating_add(1);
         }
         self.findings.extend(finding);

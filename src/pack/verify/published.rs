@@ -55,6 +55,10 @@ impl Published {
         })
     }
 
+    pub(super) const fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent)
+    }
+
     /// How many entries are known to have been committed.
     pub(super) fn size(&self) -> TreeSize {
         match self {

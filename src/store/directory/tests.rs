@@ -190,7 +190,7 @@ fn other_directories_and_newer_layouts_are_refused() {
         fs::write(path.join(FORMAT), found).unwrap();
         for refused in [
             DataDirectory::open(&path).map(drop),
-            refuse_other_layout(&path),
+            refuse_other_layout(&path).map(drop),
         ] {
             assert!(
                 matches!(refused, Err(DirectoryError::OtherFormat { .. })),
@@ -210,7 +210,7 @@ fn other_directories_and_newer_layouts_are_refused() {
         fs::write(path.join(FORMAT), damaged).unwrap();
         for refused in [
             DataDirectory::open(&path).map(drop),
-            refuse_other_layout(&path),
+            refuse_other_layout(&path).map(drop),
         ] {
             assert!(
                 matches!(refused, Err(DirectoryError::FormatDamaged { .. })),

@@ -187,6 +187,54 @@ fn a_journal_that_ends_within_a_batch_is_torn_or_a_write_that_was_cut_short() {
 }
 
 #[test]
+fn a_data_directory_that_lost_a_part_is_told_from_something_else() {
+    let home = Home::new();
+    home.deploy_all(&["run-1", "run-2"]);
+    let vkey = home.vkey();
+    let Home {
+        dir,
+        ledger,
+        server,
+    } = home;
+    assert_eq!(server.stop().code(), Some(0));
+    let verify = || {
+        let arguments = ["verify", ledger.to_str().unwrap(), "--vkey", &vkey];
+        Done::of(exhibit().args(arguments).output().unwrap())
+    };
+    verify().is(0, &["VERIFIED"]);
+    let segment = "journal/00000000000000000000.seg";
+    let no_format = "`format` is missing";
+    let no_segment = "has no segment";
+    let lost = "2 entries, as the published checkpoint says";
+    for (names, code, said) in [
+        (&["format"][..], 4, &["INCOMPLETE", no_format][..]),
+        (&[segment], 1, &["missing_entries", lost, no_segment]),
+        (&["journal"], 1, &["missing_entries", lost, no_segment]),
+        (
+            &["journal", "format"],
+            1,
+            &["missing_entries", lost, no_format],
+        ),
+        (&["journal", "checkpoint"], 4, &["INCOMPLETE", no_segment]),
+    ] {
+        let aside = |name: &str| dir.path().join(name.replace('/', "-"));
+        for name in names {
+            fs::rename(ledger.join(name), aside(name)).unwrap();
+        }
+        verify().is(code, said);
+        for name in names {
+            fs::rename(aside(name), ledger.join(name)).unwrap();
+        }
+    }
+    fs::remove_file(ledger.join("format")).unwrap();
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--dir"];
+    Done::of(exhibit().args(serve).arg(&ledger).output().unwrap()).is(
+        3,
+        &["its `format` is missing", "write exhibit-data/1 there"],
+    );
+}
+
+#[test]
 fn an_altered_pack_does_not_verify_and_an_empty_ledger_is_nothing() {
     let home = Home::new();
     let (pack, vkey) = (home.path("pack.zip"), home.vkey());
