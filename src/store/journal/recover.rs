@@ -102,11 +102,16 @@ struct Losses {
 
 impl Losses {
     /// Takes the losses of a batch of which payloads alone are damaged; anything else is given back.
-    fn take(&mut self, batch: &RawBatch, mut damage: Box<Damage>) -> Result<(), Box<Damage>> {
+    fn take(
+        &mut self,
+        batch: &RawBatch,
+        mut damage: Box<Damage>,
+        followed: bool,
+    ) -> Result<(), Box<Damage>> {
         let Ok((_, lost)) = batch.decode_keeping() else {
             return Err(damage);
         };
-        damage.resumes_at = Some(batch.header.end());
+        damage.resumes_at = followed.then(|| batch.header.end());
         self.lost.extend(lost);
         self.first.get_or_insert(damage);
         Ok(())
@@ -285,7 +290,7 @@ impl Walk<'_> {
         let followed = !frames.is_at_end();
         let covered = batch.header.end() <= self.published.next_index();
         if followed || covered {
-            losses.take(batch, damage)
+            losses.take(batch, damage, followed)
         } else {
             Err(damage)
         }

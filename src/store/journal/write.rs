@@ -8,7 +8,7 @@ use crate::{
 };
 
 use super::{
-    JournalOptions, LostPayloads,
+    JournalOptions,
     committed::{Committed, OpenSegment, Shared},
     encode::EncodedBatch,
     error::{During, JournalError},
@@ -157,8 +157,8 @@ impl Journal {
         };
         let published = published_checkpoint(&*disk, data_directory, origin);
         let size_of = |signed: &SignedCheckpoint| signed.checkpoint().size;
-        let committed = match (options.lost_payloads, &published) {
-            (LostPayloads::All, Ok(Some(published))) => size_of(published),
+        let committed = match &published {
+            Ok(Some(published)) => size_of(published),
             _ => TreeSize::EMPTY,
         };
         let payloads = (options.lost_payloads, committed);

@@ -269,7 +269,13 @@ fn a_confirmation_behind_other_damage_still_counts() {
 fn lost_payloads_of_the_last_batch_are_no_torn_write_once_it_was_published() {
     let mut ledger = Ledger::of(&[20, 20]);
     ledger.lose_payloads(1);
-    assert!(ledger.open(LostPayloads::Confirmed).is_err());
+    let refused = ledger.open(LostPayloads::Confirmed).unwrap_err();
+    let said = refused.to_string();
+    assert!(
+        said.contains("entry 20: the payloads") && said.contains("exhibit break confirm"),
+        "{said}"
+    );
+    assert!(!said.contains("follow"), "{said}");
     let lost = ledger.lost();
     assert!(!lost.is_empty());
     let confirmation = ledger.confirmation(&lost);
