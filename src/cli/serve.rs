@@ -6,6 +6,7 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     sync::Arc,
+    time::Duration,
 };
 
 use tokio::net::TcpListener;
@@ -30,6 +31,10 @@ use crate::{
     },
     store::{directory::DataDirectory, journal::JournalOptions},
 };
+
+/// How long what is still under way in threads may take when everything else has ended. The ledger is shut down by then;
+/// left are files that are being written, and requests to witnesses and authorities that nobody waits for any more.
+const LEAVE: Duration = Duration::from_secs(2);
 
 /// Serve a ledger over gRPC, and its tiles over HTTP
 ///
@@ -69,8 +74,9 @@ impl Serve {
             .build()
             .map_err(|error| CliError::failed("can't start the server").because(error))?;
         let as_json = output.format() == Format::Json || config.log.format == LogFormat::Json;
-        runtime.block_on(run(&directory, &config, as_json))?;
-        Ok(Exit::Done)
+        let served = runtime.block_on(run(&directory, &config, as_json));
+        runtime.shutdown_timeout(LEAVE);
+        served.map(|()| Exit::Done)
     }
 
     fn overrides(&self) -> Vec<Override> {

@@ -19,6 +19,7 @@ use crate::process::{exhibit, init, run, run_ok};
 
 mod exports;
 mod recovery;
+mod stopping;
 mod waiting;
 
 /// A running `exhibit`, killed without mercy when dropped.
