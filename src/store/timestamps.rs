@@ -10,6 +10,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::{
+    disk::{Disk as _, FsDisk},
+    durable::{NotDurable, make_directory},
+};
 use crate::ledger::{
     checkpoint::SignedCheckpoint,
     note::NOTE_BYTES_MAX,
@@ -78,16 +82,8 @@ impl Timestamps {
     /// When the disk fails, or another checkpoint of this size is there.
     pub fn keep_checkpoint(&self, signed: &SignedCheckpoint) -> Result<PathBuf, TimestampsError> {
         let directory = self.directory(signed.checkpoint().size);
-        if !directory.is_dir() {
-            fs::create_dir_all(&directory).during("make", &directory)?;
-            for made in [
-                Some(directory.as_path()),
-                Some(&self.path),
-                self.path.parent(),
-            ] {
-                sync(made.unwrap_or(&self.path))?;
-            }
-        }
+        // Also where it is there: whoever made it may have been stopped before its name was durable.
+        make_directory(&FsDisk, &directory)?;
         let path = directory.join(CHECKPOINT);
         if put(&directory, CHECKPOINT, signed.note().to_string().as_bytes())? {
             return Ok(directory);
@@ -208,7 +204,8 @@ fn read(path: &Path, bytes_max: usize) -> Result<Vec<u8>, TimestampsError> {
 fn put(directory: &Path, name: &str, content: &[u8]) -> Result<bool, TimestampsError> {
     let path = directory.join(name);
     if path.exists() {
-        return Ok(false);
+        // It is kept already, as soon as it is durable: another program may have made it just now.
+        return sync(directory).map(|()| false);
     }
     let mut file =
         tempfile::NamedTempFile::new_in(directory).during("make a file in", directory)?;
@@ -216,13 +213,25 @@ fn put(directory: &Path, name: &str, content: &[u8]) -> Result<bool, TimestampsE
     file.as_file().sync_all().during("sync", file.path())?;
     match file.persist_noclobber(&path) {
         Ok(_) => sync(directory).map(|()| true),
-        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
+            sync(directory).map(|()| false)
+        }
         Err(error) => Err(error.error).during("make", &path),
     }
 }
 
 fn sync(directory: &Path) -> Result<(), TimestampsError> {
-    super::disk::Disk::sync_directory(&super::disk::FsDisk, directory).during("sync", directory)
+    FsDisk.sync_directory(directory).during("sync", directory)
+}
+
+impl From<NotDurable> for TimestampsError {
+    fn from(error: NotDurable) -> Self {
+        Self::Io {
+            action: error.action,
+            path: error.path,
+            source: error.source,
+        }
+    }
 }
 
 /// Names the operation and the file of a system error.
