@@ -15,18 +15,11 @@ mod planted;
 mod source;
 
 /// The layers, top first. A layer may use itself and those after it.
-const LAYERS: [&str; 8] = [
-    "main",
-    "cli",
-    "service",
-    "pack",
-    "store",
-    "compliance",
-    "evidence",
-    "ledger",
+const LAYERS: [&str; 7] = [
+    "main", "cli", "service", "pack", "store", "evidence", "ledger",
 ];
 /// No disk, no network, no clock, no randomness, no threads.
-const PURE: [&str; 3] = ["ledger", "evidence", "compliance"];
+const PURE: [&str; 2] = ["ledger", "evidence"];
 const IMPURE_STD: [&str; 5] = ["fs", "net", "thread", "env", "process"];
 const IMPURE_CRATES: [&str; 9] = [
     "tokio",

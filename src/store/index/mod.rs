@@ -1,7 +1,8 @@
 //! The index: finds entries by key, event type, source, subject and time, and holds the Merkle tree's tiles.
 //!
 //! It is derived from the journal and is evidence of nothing. Missing, damaged, of another log or of another
-//! layout, it is dropped ([`Index::opened`] says so) and [`catch_up`] rebuilds it. What must always be true:
+//! layout, it is dropped ([`Index::opened`] says so), and whoever opened it applies the journal's entries again. What must
+//! always be true:
 //!
 //! - Every entry below [`Index::size`] is found: what is asked for is never missed, or the answer is
 //!   [`IndexError::Damaged`]. Then [`Index::reset`], and rebuild.
@@ -28,7 +29,6 @@
 //! found lost later is damage. The tail is not stored: entries from `size` on are applied again after opening.
 
 mod bloom;
-mod catch_up;
 mod error;
 mod manifest;
 mod nodes;
@@ -51,10 +51,7 @@ use std::{
     sync::{Arc, PoisonError},
 };
 
-pub use self::{
-    catch_up::{CatchUpError, CaughtUp, catch_up},
-    error::IndexError,
-};
+pub use self::error::IndexError;
 use self::{
     shared::{Shared, Worker},
     term::{Before, Record, Terms},

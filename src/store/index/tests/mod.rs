@@ -2,7 +2,6 @@
 #![allow(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
 mod against_scan;
-mod catching_up;
 mod concurrent;
 mod damage;
 
