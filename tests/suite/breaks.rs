@@ -274,9 +274,22 @@ fn a_ledger_with_a_lost_payload_goes_on_once_its_loss_is_confirmed_and_never_hid
     again.extend(same);
     let again = broken.run(&again);
     assert_ne!(again.code, 0, "{}", again.said);
-    broken
-        .run(&["monitor", &url, "--once", "--vkey", &broken.vkey()])
-        .is(0, &["confirmed in the ledger"]);
+    let (vkey, metrics) = (broken.vkey(), broken.path("metrics"));
+    let monitor = ["monitor", &url, "--once", "--vkey", &vkey];
+    let run = |more: &[&str]| broken.run(&[&monitor[..], more].concat());
+    let known = [
+        "VERIFIED WITH CONFIRMED BREAKS",
+        "1 thing is wrong, and confirmed in the ledger",
+    ];
+    // The position remembers it: the next round, of new entries alone, says the same.
+    run(&[]).is(0, &known);
+    run(&["--metrics-file", &metrics]).is(0, &known);
+    run(&["--strict"]).is(1, &known);
+    run(&["--format", "json"]).is(0, &["verified_with_confirmed_breaks", "\"breaks\": 1"]);
+    let metrics = fs::read_to_string(metrics).unwrap();
+    let gauge =
+        |line: &str| line.starts_with("exhibit_monitor_confirmed_breaks{") && line.ends_with(" 1");
+    assert!(metrics.lines().any(gauge), "{metrics}");
     assert!(server.stop().success());
 
     for pack in [PathBuf::from(served), broken.export()] {

@@ -1,9 +1,6 @@
 //! Entries on their way from the server into the tree.
 
-use super::{
-    super::error::{CliError, say},
-    seen::Seen,
-};
+use super::{super::error::CliError, seen::Seen};
 use crate::{
     ledger::{
         breaks::Known,
@@ -19,8 +16,10 @@ use crate::{
     service::{convert::ReceivedEntry, proto::GetCheckpointResponse},
 };
 
-/// Entries that are checked together.
+/// Entries that are checked together, at most.
 const CHUNK_ENTRIES: usize = 256;
+/// Bytes of entries and payloads from which on they are checked, however few entries that is.
+const CHUNK_BYTES: usize = 4 << 20;
 
 /// The history of the ledger's keys that a server gave, or that it is none.
 pub(super) fn history_of(answer: &GetCheckpointResponse) -> Result<KeyHistory, Finding> {
@@ -30,13 +29,9 @@ pub(super) fn history_of(answer: &GetCheckpointResponse) -> Result<KeyHistory, F
     })
 }
 
-/// Takes out of the findings what the ledger itself admits, and says that it does.
-pub(super) fn admit(breaks: &Breaks, findings: &mut Findings) {
-    let confirmed = breaks.cover(findings).len();
-    if confirmed > 0 {
-        let what = format!("{confirmed} things are wrong, and confirmed in the ledger");
-        say("warning", format!("{what}: see `exhibit break list`"));
-    }
+/// Takes out of the findings what the ledger itself admits, and gives how many those are.
+pub(super) fn admit(breaks: &Breaks, findings: &mut Findings) -> u64 {
+    count(breaks.cover(findings).len())
 }
 
 /// The events of earlier rounds are of no use.
@@ -44,7 +39,7 @@ pub(super) fn unseen(error: std::io::Error) -> CliError {
     CliError::failed("the events of earlier rounds can't be remembered")
         .because(error)
         .with_help(
-            "make room, or name another file with --state; everything is then verified again",
+            "restore them with the positions, or name another file with --state; everything is then verified again",
         )
 }
 
@@ -55,6 +50,8 @@ pub(super) struct Checking {
     pub(super) breaks: Breaks,
     pub(super) seen: Seen,
     waiting: Vec<ReceivedEntry>,
+    /// Their bytes.
+    waiting_bytes: usize,
     /// The index that the next entry should have.
     pub(super) next: EntryIndex,
     /// From where on leaves are new to the tree.
@@ -77,6 +74,7 @@ impl Checking {
             breaks: Breaks::default(),
             seen,
             waiting: Vec::new(),
+            waiting_bytes: 0,
             next: first,
             from,
             first_leaf: None,
@@ -85,8 +83,10 @@ impl Checking {
     }
 
     pub(super) fn take(&mut self, received: ReceivedEntry, tree: &mut Frontier) {
+        let bytes = received.entry.len().saturating_add(received.payload.len());
+        self.waiting_bytes = self.waiting_bytes.saturating_add(bytes);
         self.waiting.push(received);
-        if self.waiting.len() >= CHUNK_ENTRIES {
+        if self.waiting.len() >= CHUNK_ENTRIES || self.waiting_bytes >= CHUNK_BYTES {
             self.flush(tree);
         }
     }
@@ -102,6 +102,7 @@ impl Checking {
 
     pub(super) fn flush(&mut self, tree: &mut Frontier) {
         let waiting = std::mem::take(&mut self.waiting);
+        self.waiting_bytes = 0;
         let entries: Vec<&[u8]> = waiting.iter().map(|read| read.entry.as_slice()).collect();
         let payloads: Vec<u8> = waiting
             .iter()
@@ -136,5 +137,31 @@ impl Checking {
         self.next = self.next.plus(count(report.leaves.len()));
         self.keys.observe(&report);
         self.order.absorb(report);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::note::SigningKey;
+
+    #[test]
+    fn what_waits_is_bounded_in_bytes() {
+        let home = tempfile::tempdir().unwrap();
+        let key = SigningKey::from_seed("a.example".parse().unwrap(), &[7; 32]);
+        let seen = Seen::open(&home.path().join("state.json"), key.verifier().name(), 0).unwrap();
+        let start = EntryIndex::default();
+        let history = KeyHistory::default();
+        let mut check = Checking::start(start, start, key.verifier(), seen, &history);
+        let mut tree = Frontier::new();
+        for _ in 0..100 {
+            let received = ReceivedEntry {
+                entry: Vec::new(),
+                payload: vec![0; 1 << 20],
+            };
+            check.take(received, &mut tree);
+            assert!(check.waiting.len() <= 4);
+        }
+        assert!(check.order.has_findings());
     }
 }

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::round::Watched;
+use super::watched::Watched;
 use crate::ledger::{finding::FindingKind, position::UnixNanos};
 
 /// The figures of every server, shared with whoever serves them.
@@ -17,6 +17,7 @@ pub(super) struct Figures(Arc<Mutex<BTreeMap<String, Server>>>);
 struct Server {
     verified: u64,
     size: u64,
+    breaks: u64,
     rounds: u64,
     failures: u64,
     up: bool,
@@ -33,7 +34,7 @@ struct Figure {
     read: fn(&Server) -> Option<String>,
 }
 
-const FIGURES: [Figure; 8] = [
+const FIGURES: [Figure; 9] = [
     Figure {
         name: "exhibit_monitor_up",
         kind: "gauge",
@@ -57,6 +58,12 @@ const FIGURES: [Figure; 8] = [
         kind: "gauge",
         about: "Entries that the server has and that are not verified.",
         read: |server| Some(server.size.saturating_sub(server.verified).to_string()),
+    },
+    Figure {
+        name: "exhibit_monitor_confirmed_breaks",
+        kind: "gauge",
+        about: "Things that are wrong in what is verified, and that the ledger itself admits; they are no findings.",
+        read: |server| Some(server.breaks.to_string()),
     },
     Figure {
         name: "exhibit_monitor_last_round_timestamp_seconds",
@@ -102,6 +109,7 @@ impl Figures {
         if let Some(Ok(outcome)) = &watched.last {
             server.verified = outcome.verified;
             server.size = outcome.size;
+            server.breaks = outcome.breaks;
             server.findings.clear();
             for finding in &outcome.findings.listed {
                 let number = server.findings.entry(finding.kind).or_default();

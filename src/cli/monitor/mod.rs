@@ -9,24 +9,28 @@
 
 mod checking;
 mod figures;
+mod origins;
 mod round;
 mod seen;
 mod serving;
 mod shown;
+mod watched;
 
 use std::{
     fs,
     io::Write as _,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use self::{
     figures::Figures,
-    round::{Keys, Outcome, Watched},
-    shown::Shown,
+    origins::Origins,
+    shown::{Shown, advice_of},
+    watched::{Keys, Outcome, Watched, verdict},
 };
 use super::{
     args,
@@ -35,7 +39,6 @@ use super::{
     exit::Exit,
     output::{Format, Output},
     pins::Pins,
-    verify::advice,
 };
 use crate::ledger::note::VerifierKey;
 
@@ -46,8 +49,9 @@ const FIRST_WAIT: Duration = Duration::from_secs(5);
 ///
 /// Each round fetches a server's checkpoint, demands a proof that it continues the one before, and verifies the form,
 /// place, chain and tree of every new entry and every part of its payload. The position is saved when all of that is
-/// done. Logs go to stderr. With --once the exit code says it: 0 all verifies, 1 a finding, 3 a server could not be
-/// read, 4 there is nothing in a ledger yet.
+/// done. Servers are watched at the same time. Logs go to stderr. With --once the exit code says it: 0 all verifies,
+/// but for damage that a ledger itself admits (see --strict), 1 a finding, 3 a server could not be read, 4 there is
+/// nothing in a ledger yet.
 #[derive(Debug, clap::Args)]
 pub(super) struct Monitor {
     /// The servers' addresses
@@ -62,6 +66,9 @@ pub(super) struct Monitor {
     /// Do one round with each server, and end
     #[arg(long)]
     once: bool,
+    /// Confirmed breaks are a negative verdict, too: damage that the ledger itself admits
+    #[arg(long)]
+    strict: bool,
     /// Where the position of each ledger is kept, instead of the user's own file
     #[arg(long, value_name = "FILE", value_parser = args::path, env = "EXHIBIT_MONITOR_STATE", hide_env_values = true)]
     state: Option<PathBuf>,
@@ -89,63 +96,134 @@ impl Monitor {
     pub(super) fn run(self, output: &mut Output) -> Result<Exit, CliError> {
         let keys = Keys::new(self.keys.clone())?;
         // Before any work, so that a damaged or unwritable state is known at once.
-        Pins::monitored(self.state.clone())?;
+        let state = Pins::monitored(self.state.clone())?.path().clone();
         super::serve::start_log_with("info", output.format() == Format::Json)?;
         let figures = Figures::default();
         if let Some(address) = self.metrics {
             let at = serving::serve(address, figures.clone())?;
             tracing::info!(address = %at, "serving metrics");
         }
-        let mut watched: Vec<Watched> = self.servers.iter().cloned().map(Watched::new).collect();
-        if self.once {
-            for server in &mut watched {
-                self.round(server, &keys, &figures)?;
-            }
-            output.print(&Shown(&watched))?;
-            return Ok(verdict(&watched));
+        let watch = Watch {
+            options: &self,
+            keys,
+            figures,
+            state,
+            origins: Origins::default(),
+            metrics_file: Mutex::new(()),
+        };
+        let watched: Vec<Watched> = self.servers.iter().cloned().map(Watched::new).collect();
+        if !self.once {
+            watch.on(watched);
+            return Ok(Exit::Done);
         }
-        self.watch(watched, &keys, &figures)
+        let watched = watch.once(watched);
+        watch.write_metrics()?;
+        output.print(&Shown {
+            watched: &watched,
+            strict: self.strict,
+            state: &watch.state,
+        })?;
+        Ok(verdict(&watched, self.strict))
+    }
+}
+
+/// The watch over all servers, each on a thread of its own, so that none waits for another.
+struct Watch<'a> {
+    options: &'a Monitor,
+    keys: Keys,
+    figures: Figures,
+    /// Where the positions are kept.
+    state: PathBuf,
+    origins: Origins,
+    /// Held while the file with the metrics is replaced, so that no older one takes a newer one's place.
+    metrics_file: Mutex<()>,
+}
+
+impl Watch<'_> {
+    /// Does one round with each server.
+    fn once(&self, mut watched: Vec<Watched>) -> Vec<Watched> {
+        thread::scope(|scope| {
+            for server in &mut watched {
+                scope.spawn(|| self.round(server));
+            }
+        });
+        watched
     }
 
     /// Goes round for ever.
-    fn watch(
-        &self,
-        watched: Vec<Watched>,
-        keys: &Keys,
-        figures: &Figures,
-    ) -> Result<Exit, CliError> {
-        let mut due: Vec<(Instant, Watched)> = watched
-            .into_iter()
-            .map(|server| (Instant::now(), server))
-            .collect();
-        loop {
-            for (at, server) in &mut due {
-                if *at > Instant::now() {
-                    continue;
-                }
-                self.round(server, keys, figures)?;
-                let wait = wait(self.every, server.failures_in_a_row);
-                *at = Instant::now().checked_add(wait).unwrap_or(*at);
+    fn on(&self, watched: Vec<Watched>) {
+        thread::scope(|scope| {
+            for mut server in watched {
+                scope.spawn(move || {
+                    loop {
+                        self.round(&mut server);
+                        if let Err(error) = self.write_metrics() {
+                            let causes = error.causes().join(": ");
+                            tracing::error!(%error, causes, "the metrics are those of before");
+                        }
+                        thread::sleep(wait(self.options.every, server.failures_in_a_row));
+                    }
+                });
             }
-            let next = due.iter().map(|(at, _)| *at).min();
-            let now = Instant::now();
-            thread::sleep(next.map_or(self.every, |next| next.saturating_duration_since(now)));
-        }
+        });
     }
 
     /// Does one round with one server, and tells of it.
-    fn round(&self, server: &mut Watched, keys: &Keys, figures: &Figures) -> Result<(), CliError> {
-        let mut state = Pins::monitored(self.state.clone())?;
-        let outcome = round::round(server.url(), keys, &mut state);
+    fn round(&self, server: &mut Watched) {
+        let open_state = || Pins::monitored(Some(self.state.clone()));
+        let outcome = round::round(server.url(), &self.keys, &self.origins, &open_state);
         server.take(outcome);
-        figures.take(server);
-        if let Some(path) = &self.metrics_file {
-            write_metrics(path, &figures.text())?;
-        }
+        self.figures.take(server);
         if let Some(outcome) = &server.last {
-            tell(server.url(), outcome);
+            self.tell(server.url(), outcome);
         }
-        Ok(())
+    }
+
+    /// Logs what a round came to.
+    fn tell(&self, url: &ServerUrl, outcome: &Result<Outcome, CliError>) {
+        match outcome {
+            Err(error) => {
+                let causes = error.causes().join(": ");
+                tracing::warn!(server = %url, %error, causes, "could not be read; nothing is known");
+            }
+            Ok(outcome) if outcome.findings.total == 0 => {
+                tracing::info!(
+                    server = %url, origin = outcome.origin, size = outcome.size, verified = outcome.verified,
+                    entries = outcome.counts.entries, payloads = outcome.payloads(), breaks = outcome.breaks, "verified"
+                );
+                if outcome.breaks > 0 {
+                    tracing::warn!(
+                        server = %url, origin = outcome.origin, breaks = outcome.breaks,
+                        "confirmed breaks: damage that the ledger itself admits; see `exhibit break list`"
+                    );
+                }
+            }
+            Ok(outcome) => {
+                for finding in &outcome.findings.listed {
+                    tracing::error!(
+                        server = %url, origin = outcome.origin, kind = finding.kind.name(),
+                        index = finding.index.map(|index| index.value()), expected = finding.expected,
+                        found = finding.found, advice = advice_of(finding.kind, &self.state), "{}",
+                        finding.kind.title()
+                    );
+                }
+                tracing::error!(
+                    server = %url, origin = outcome.origin, size = outcome.size, verified = outcome.verified,
+                    findings = outcome.findings.total, "does not verify; the position stays"
+                );
+            }
+        }
+    }
+
+    fn write_metrics(&self) -> Result<(), CliError> {
+        let Some(path) = &self.options.metrics_file else {
+            return Ok(());
+        };
+        let _alone = self
+            .metrics_file
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        write_metrics(path, &self.figures.text())
     }
 }
 
@@ -156,47 +234,6 @@ fn wait(every: Duration, failures_in_a_row: u32) -> Duration {
         Some(before) => FIRST_WAIT
             .saturating_mul(2u32.saturating_pow(before.min(20)))
             .min(every),
-    }
-}
-
-/// What one round with each server comes to.
-fn verdict(watched: &[Watched]) -> Exit {
-    let any = |is: fn(&Watched) -> bool| watched.iter().any(is);
-    if any(|server| server.findings().is_some_and(|findings| findings.total > 0)) {
-        Exit::Negative
-    } else if any(|server| server.findings().is_none()) {
-        Exit::Failed
-    } else if any(|server| server.verified == 0) {
-        Exit::Incomplete
-    } else {
-        Exit::Done
-    }
-}
-
-/// Logs what a round came to.
-fn tell(url: &ServerUrl, outcome: &Result<Outcome, CliError>) {
-    match outcome {
-        Err(error) => {
-            let causes = error.causes().join(": ");
-            tracing::warn!(server = %url, %error, causes, "could not be read; nothing is known");
-        }
-        Ok(outcome) if outcome.findings.total == 0 => tracing::info!(
-            server = %url, origin = outcome.origin, size = outcome.size, verified = outcome.verified,
-            entries = outcome.counts.entries, payloads = outcome.payloads(), "verified"
-        ),
-        Ok(outcome) => {
-            for finding in &outcome.findings.listed {
-                tracing::error!(
-                    server = %url, origin = outcome.origin, kind = finding.kind.name(),
-                    index = finding.index.map(|index| index.value()), expected = finding.expected,
-                    found = finding.found, advice = advice(finding.kind), "{}", finding.kind.title()
-                );
-            }
-            tracing::error!(
-                server = %url, origin = outcome.origin, size = outcome.size, verified = outcome.verified,
-                findings = outcome.findings.total, "does not verify; the position stays"
-            );
-        }
     }
 }
 

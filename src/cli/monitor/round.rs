@@ -1,6 +1,6 @@
 //! One round with one server.
 
-use std::time::Duration;
+use std::{sync::PoisonError, time::Duration};
 
 use super::{
     super::{
@@ -9,7 +9,9 @@ use super::{
         pins::{Pin, Pins},
     },
     checking::{Checking, admit, history_of, unseen},
+    origins::Origins,
     seen::Seen,
+    watched::{Keys, Outcome},
 };
 use crate::{
     ledger::{
@@ -18,9 +20,8 @@ use crate::{
         hash::{LeafHash, NodeHash, RootHash},
         keys::{KeyHistory, Keyring},
         note::{NoteError, VerifierKey},
-        position::{EntryIndex, TreeSize, UnixNanos},
+        position::{EntryIndex, TreeSize},
         tree::{Frontier, consistency_holds},
-        verify::{Counts, Findings},
     },
     service::{
         convert::{ReceivedEntry, entry_from_proto},
@@ -33,122 +34,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Entries after which the position is saved within a round, so that a round of millions is not begun anew.
 const STRETCH_ENTRIES: u64 = 4096;
 
-/// The trusted keys, at most one a name.
-#[derive(Debug)]
-pub(super) struct Keys(Vec<VerifierKey>);
-
-impl Keys {
-    pub(super) fn new(keys: Vec<VerifierKey>) -> Result<Self, CliError> {
-        for (place, key) in keys.iter().enumerate() {
-            let earlier = keys.iter().take(place);
-            if earlier.into_iter().any(|other| other.name() == key.name()) {
-                return Err(CliError::usage(
-                    format!("there are two keys for {}", key.name()),
-                    "give the one that is trusted",
-                ));
-            }
-        }
-        Ok(Self(keys))
-    }
-
-    /// The key that a checkpoint is to be checked with: the one of its name, or any to say that it is another ledger's.
-    fn of(&self, signed: &SignedCheckpoint) -> Option<&VerifierKey> {
-        let origin = &signed.checkpoint().origin;
-        let named = self.0.iter().find(|key| key.name() == origin);
-        named.or(self.0.first())
-    }
-}
-
-/// A server, and what is known of it.
-#[derive(Debug)]
-pub(super) struct Watched {
-    url: ServerUrl,
-    /// What the last round came to, or why it could not be carried out.
-    pub(super) last: Option<Result<Outcome, CliError>>,
-    /// Entries that are verified.
-    pub(super) verified: u64,
-    pub(super) rounds: u64,
-    pub(super) failures: u64,
-    pub(super) failures_in_a_row: u32,
-    /// When a round was last carried out, whatever it found, and when one last found nothing.
-    pub(super) carried_out_at: Option<UnixNanos>,
-    pub(super) verified_at: Option<UnixNanos>,
-}
-
-impl Watched {
-    pub(super) const fn new(url: ServerUrl) -> Self {
-        Self {
-            url,
-            last: None,
-            verified: 0,
-            rounds: 0,
-            failures: 0,
-            failures_in_a_row: 0,
-            carried_out_at: None,
-            verified_at: None,
-        }
-    }
-
-    pub(super) const fn url(&self) -> &ServerUrl {
-        &self.url
-    }
-
-    /// What the last round found; `None` where it could not be carried out.
-    pub(super) fn findings(&self) -> Option<&Findings> {
-        let outcome = self.last.as_ref()?.as_ref().ok()?;
-        Some(&outcome.findings)
-    }
-
-    pub(super) fn take(&mut self, outcome: Result<Outcome, CliError>) {
-        self.rounds = self.rounds.saturating_add(1);
-        let now = UnixNanos::now();
-        match &outcome {
-            Ok(outcome) => {
-                self.failures_in_a_row = 0;
-                self.carried_out_at = Some(now);
-                self.verified = outcome.verified;
-                if outcome.findings.total == 0 {
-                    self.verified_at = Some(now);
-                }
-            }
-            Err(_) => {
-                self.failures = self.failures.saturating_add(1);
-                self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
-            }
-        }
-        self.last = Some(outcome);
-    }
-}
-
-/// What a round came to.
-#[derive(Debug, Default)]
-pub(super) struct Outcome {
-    pub(super) origin: String,
-    /// Entries that the server's checkpoint covers.
-    pub(super) size: u64,
-    /// Entries that are verified, all rounds together.
-    pub(super) verified: u64,
-    /// How much this round looked at.
-    pub(super) counts: Counts,
-    pub(super) findings: Findings,
-}
-
-impl Outcome {
-    pub(super) const fn payloads(&self) -> u64 {
-        let counts = &self.counts;
-        counts
-            .payloads_whole
-            .saturating_add(counts.payloads_partial)
-    }
-
-    fn found(mut self, finding: Finding) -> Self {
-        self.findings.push(finding);
-        self
-    }
-}
-
 /// Does a round: the checkpoint, the proof, the new entries, and, if nothing is found, the position.
-pub(super) fn round(url: &ServerUrl, keys: &Keys, state: &mut Pins) -> Result<Outcome, CliError> {
+pub(super) fn round(
+    url: &ServerUrl,
+    keys: &Keys,
+    origins: &Origins,
+    open_state: &dyn Fn() -> Result<Pins, CliError>,
+) -> Result<Outcome, CliError> {
     let mut session = Session::open(url)?.with_patience(PATIENCE);
     let answer =
         session.call(async |client| client.get_checkpoint(proto::GetCheckpointRequest {}).await)?;
@@ -162,10 +54,15 @@ pub(super) fn round(url: &ServerUrl, keys: &Keys, state: &mut Pins) -> Result<Ou
     };
     let none = || CliError::failed("there is no key to verify with");
     let key = keys.of(&signed).ok_or_else(none)?;
+    // Two servers of one ledger go on from one position, the one after the other.
+    let origin = origins.of(key.name());
+    let _alone = origin.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut state = open_state()?;
     let pin = state.find(key.name()).cloned();
     outcome.origin = key.name().to_string();
     outcome.size = signed.checkpoint().size.value();
     outcome.verified = pin.as_ref().map_or(0, |pin| pin.verified().value());
+    outcome.breaks = pin.as_ref().map_or(0, |pin| pin.breaks);
     let history = match history_of(&answer) {
         Ok(history) => history,
         Err(finding) => return Ok(outcome.found(finding)),
@@ -181,7 +78,7 @@ pub(super) fn round(url: &ServerUrl, keys: &Keys, state: &mut Pins) -> Result<Ou
         signed: &signed,
         key: keys.signer_of(&signed),
         pin: pin.as_ref(),
-        state,
+        state: &mut state,
         outcome,
         history: &history,
     };
@@ -285,6 +182,7 @@ impl Visit<'_> {
             first_leaf: self.pin.and_then(|pin| pin.first_leaf).or(first_leaf),
             verified: (verified < size).then_some(verified),
             subtrees: tree.subtrees().to_vec(),
+            breaks: self.outcome.breaks,
         };
         if !self.state.replace(new)? {
             return Err(CliError::failed(format!(
@@ -319,12 +217,13 @@ impl Visit<'_> {
     /// Verifies the entries from the position on, and moves it as far as nothing is found.
     fn entries(&mut self, mut tree: Frontier) -> Result<(), CliError> {
         let (size, from) = (self.size(), tree.size().next_index());
+        let positions = self.state.path().clone();
+        let kept = self.pin.filter(|pin| pin.checkpoint.is_some());
+        let kept = kept.map_or(0, |pin| pin.verified().value());
+        let seen = Seen::open(&positions, self.key.name(), kept).map_err(unseen)?;
         if tree.size() == size {
             return self.save(&tree, None);
         }
-        let anew = self.pin.is_none_or(|pin| pin.checkpoint.is_none());
-        let positions = self.state.path().clone();
-        let seen = Seen::open(&positions, self.key.name(), anew).map_err(unseen)?;
         // The last one of the round before once more: the chain goes on from it.
         let first = EntryIndex::new(from.value().saturating_sub(1));
         let mut check = Checking::start(first, from, self.key, seen, self.history);
@@ -383,7 +282,8 @@ impl Visit<'_> {
             findings.push(Finding::at(kind, again, expected, format!("entry {again}")));
         });
         repeated.map_err(unseen)?;
-        admit(&breaks, &mut self.outcome.findings);
+        let admitted = admit(&breaks, &mut self.outcome.findings);
+        self.outcome.breaks = self.outcome.breaks.saturating_add(admitted);
         if self.outcome.findings.total > 0 {
             return Ok(());
         }

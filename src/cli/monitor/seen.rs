@@ -41,18 +41,26 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// Opens what was kept beside the positions. Where nothing of the ledger is verified yet, it begins anew.
-    pub(super) fn open(positions: &Path, origin: &KeyName, anew: bool) -> io::Result<Self> {
+    /// Opens what was kept beside the positions of a ledger with so many entries verified. Where there are none yet, it
+    /// begins anew; otherwise an event of each of them must be there, because one that is not would not be recognised.
+    pub(super) fn open(positions: &Path, origin: &KeyName, verified: u64) -> io::Result<Self> {
         let mut folder = positions.as_os_str().to_owned();
         folder.push(".events");
         let folder = PathBuf::from(folder).join(hex::encode(Sha256::digest(origin.as_str())));
-        if anew {
+        if verified == 0 {
             match fs::remove_dir_all(&folder) {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
         }
         fs::create_dir_all(&folder)?;
+        let kept = runs(&folder)?
+            .iter()
+            .fold(0u64, |sum, run| sum.saturating_add(run.records()));
+        if kept < verified {
+            let why = format!("it holds {kept} events of the {verified} entries that are verified");
+            return Err(damaged(&folder, &why));
+        }
         let key = match fs::read(folder.join(KEY)) {
             Ok(key) => key
                 .try_into()
@@ -269,13 +277,13 @@ fn damaged(path: &Path, why: &str) -> io::Error {
 mod tests {
     use super::*;
 
-    fn open(home: &Path, anew: bool) -> Seen {
-        Seen::open(
-            &home.join("state.json"),
-            &"a.example".parse().unwrap(),
-            anew,
-        )
-        .unwrap()
+    fn try_open(home: &Path, verified: u64) -> io::Result<Seen> {
+        let origin = "a.example".parse().unwrap();
+        Seen::open(&home.join("state.json"), &origin, verified)
+    }
+
+    fn open(home: &Path, verified: u64) -> Seen {
+        try_open(home, verified).unwrap()
     }
 
     fn identity(seen: &Seen, event: u64) -> [u8; 16] {
@@ -300,21 +308,21 @@ mod tests {
     fn an_event_of_any_earlier_round_is_recognised_however_runs_were_merged() {
         let home = tempfile::tempdir().unwrap();
         for round in 0..300u64 {
-            let mut seen = open(home.path(), round == 0);
+            let mut seen = open(home.path(), round * 3);
             take(&mut seen, (round * 3..round * 3 + 3).map(|n| (n, n)));
             assert_eq!(repeated(&mut seen), []);
             seen.keep().unwrap();
         }
-        let files = fs::read_dir(&open(home.path(), false).folder).unwrap();
+        let files = fs::read_dir(&open(home.path(), 900).folder).unwrap();
         assert!(files.count() < 60, "runs are merged");
         for event in [0, 1, 450, 899] {
-            let mut seen = open(home.path(), false);
+            let mut seen = open(home.path(), 900);
             take(&mut seen, [(event, 900), (900, 901)]);
             assert_eq!(repeated(&mut seen), [(event, 900)]);
             // It is not kept: the position stays, and the next round finds it again.
         }
         // Within one round, too.
-        let mut seen = open(home.path(), false);
+        let mut seen = open(home.path(), 900);
         take(&mut seen, [(900, 900), (901, 901), (900, 902)]);
         assert_eq!(repeated(&mut seen), [(900, 902)]);
         seen.drop_new();
@@ -324,13 +332,13 @@ mod tests {
     #[test]
     fn what_was_kept_before_a_kill_and_comes_again_is_no_repetition() {
         let home = tempfile::tempdir().unwrap();
-        for _ in 0..40 {
-            let mut seen = open(home.path(), false);
+        for verified in 0..40 {
+            let mut seen = open(home.path(), u64::from(verified > 0));
             take(&mut seen, [(7, 7), (8, 8)]);
             assert_eq!(repeated(&mut seen), []);
             seen.keep().unwrap();
         }
-        let mut seen = open(home.path(), true);
+        let mut seen = open(home.path(), 0);
         take(&mut seen, [(7, 3)]);
         assert_eq!(repeated(&mut seen), [], "it begins anew");
     }
@@ -338,7 +346,7 @@ mod tests {
     #[test]
     fn a_damaged_folder_is_refused() {
         let home = tempfile::tempdir().unwrap();
-        let mut seen = open(home.path(), false);
+        let mut seen = open(home.path(), 0);
         take(&mut seen, [(1, 1)]);
         seen.keep().unwrap();
         let run = seen.folder.join("1.run");
@@ -347,7 +355,23 @@ mod tests {
         assert!(seen.repeated(|_, _| {}).is_err());
         fs::write(&run, whole).unwrap();
         fs::remove_file(seen.folder.join(KEY)).unwrap();
-        let origin = "a.example".parse().unwrap();
-        assert!(Seen::open(&home.path().join("state.json"), &origin, false).is_err());
+        assert!(try_open(home.path(), 1).is_err());
+    }
+
+    #[test]
+    fn events_that_are_gone_are_noticed_where_entries_were_verified() {
+        let home = tempfile::tempdir().unwrap();
+        for (event, verified) in [(1, 0), (2, 1)] {
+            let mut seen = open(home.path(), verified);
+            take(&mut seen, [(event, event)]);
+            seen.keep().unwrap();
+        }
+        let folder = open(home.path(), 2).folder;
+        fs::remove_file(folder.join("1.run")).unwrap();
+        let error = try_open(home.path(), 2).err().unwrap().to_string();
+        assert!(error.contains("1 events of the 2 entries"), "{error}");
+        fs::remove_dir_all(home.path().join("state.json.events")).unwrap();
+        assert!(try_open(home.path(), 2).is_err());
+        assert!(try_open(home.path(), 0).is_ok());
     }
 }

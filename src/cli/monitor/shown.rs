@@ -1,6 +1,9 @@
 //! What one round with each server came to, as it is printed.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    path::Path,
+};
 
 use serde_json::json;
 
@@ -11,12 +14,33 @@ use super::{
         text::{counted, grouped, markdown, paint, safe, style},
         verify::advice,
     },
-    round::Watched,
-    verdict,
+    watched::{Outcome, Watched, verdict},
 };
+use crate::ledger::finding::FindingKind;
 
 /// One round with each server.
-pub(super) struct Shown<'a>(pub(super) &'a [Watched]);
+pub(super) struct Shown<'a> {
+    pub(super) watched: &'a [Watched],
+    /// Whether what the ledger itself admits is a negative verdict, too.
+    pub(super) strict: bool,
+    /// Where the positions are kept.
+    pub(super) state: &'a Path,
+}
+
+/// What to do about a finding of a monitor, which has a memory of its own.
+pub(super) fn advice_of(kind: FindingKind, state: &Path) -> String {
+    let forget = format!("`exhibit pins forget NAME --pins {}`", state.display());
+    match kind {
+        FindingKind::Recreated => format!(
+            "this is another ledger under the old name: ask where the old one is; only if its end was announced, {forget}"
+        ),
+        FindingKind::RolledBack => format!(
+            "entries that existed are gone: keep what you have, and ask for the ledger as of the position; only if the \
+             operator explains it, {forget} begins anew"
+        ),
+        _ => advice(kind).to_owned(),
+    }
+}
 
 fn headline(server: &Watched) -> (&'static str, anstyle::Style, String) {
     match &server.last {
@@ -31,17 +55,21 @@ fn headline(server: &Watched) -> (&'static str, anstyle::Style, String) {
                 grouped(outcome.size)
             ),
         ),
-        Some(Ok(outcome)) => (
-            "VERIFIED",
-            style::GOOD,
-            format!(
+        Some(Ok(outcome)) => {
+            let mut about = format!(
                 "{} of {}: {}, {} new",
                 server.url(),
                 outcome.origin,
                 counted(outcome.verified, "entry", "entries"),
                 grouped(outcome.counts.entries)
-            ),
-        ),
+            );
+            if outcome.breaks == 0 {
+                return ("VERIFIED", style::GOOD, about);
+            }
+            let breaks = counted(outcome.breaks, "thing is", "things are");
+            about.push_str(&format!("; {breaks} wrong, and confirmed in the ledger"));
+            ("VERIFIED WITH CONFIRMED BREAKS", style::DOUBTFUL, about)
+        }
         Some(Err(error)) => (
             "NOT KNOWN",
             style::DOUBTFUL,
@@ -51,11 +79,21 @@ fn headline(server: &Watched) -> (&'static str, anstyle::Style, String) {
     }
 }
 
+/// The verdict as `exhibit verify` names it.
+const fn verdict_name(outcome: &Outcome) -> &'static str {
+    match outcome {
+        outcome if outcome.findings.total > 0 => "altered",
+        outcome if outcome.verified == 0 => "incomplete",
+        outcome if outcome.breaks > 0 => "verified_with_confirmed_breaks",
+        _ => "verified",
+    }
+}
+
 impl Render for Shown<'_> {
     const FORMAT: &'static str = "exhibit-monitor/1";
 
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        for server in self.0 {
+        for server in self.watched {
             let (word, style, about) = headline(server);
             writeln!(out, "{}  {}", paint(style, word), safe(&about))?;
             for finding in server
@@ -64,14 +102,15 @@ impl Render for Shown<'_> {
                 .flat_map(|findings| &findings.listed)
             {
                 writeln!(out, "  {}", safe(&finding.to_string()))?;
-                writeln!(out, "    advice  {}", advice(finding.kind))?;
+                let advice = advice_of(finding.kind, self.state);
+                writeln!(out, "    advice  {}", safe(&advice))?;
             }
         }
         Ok(())
     }
 
     fn markdown(&self, out: &mut dyn Write) -> io::Result<()> {
-        for server in self.0 {
+        for server in self.watched {
             let (word, _, about) = headline(server);
             writeln!(out, "- **{word}** {}", markdown(&about))?;
             for finding in server
@@ -86,12 +125,14 @@ impl Render for Shown<'_> {
     }
 
     fn json(&self) -> serde_json::Result<serde_json::Value> {
-        let servers = self.0.iter().map(|server| match &server.last {
+        let servers = self.watched.iter().map(|server| match &server.last {
             Some(Ok(outcome)) => json!({
                 "server": server.url().to_string(),
                 "origin": outcome.origin,
                 "tree_size": outcome.size,
                 "verified": outcome.verified,
+                "verdict": verdict_name(outcome),
+                "breaks": outcome.breaks,
                 "counts": outcome.counts,
                 "findings": outcome.findings,
             }),
@@ -100,7 +141,7 @@ impl Render for Shown<'_> {
                 "error": failed.as_ref().and_then(|failed| failed.as_ref().err()).map(ToString::to_string),
             }),
         });
-        let exit: Exit = verdict(self.0);
+        let exit: Exit = verdict(self.watched, self.strict);
         Ok(json!({ "servers": servers.collect::<Vec<_>>(), "exit_code": exit.code() }))
     }
 }

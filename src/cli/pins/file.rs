@@ -36,6 +36,13 @@ struct Line {
     verified: Option<u64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     subtrees: Vec<String>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    breaks: u64,
+}
+
+// Serde passes a reference.
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Line {
@@ -49,6 +56,7 @@ impl Line {
             first_leaf: pin.first_leaf.map(|leaf| leaf.to_string()),
             verified: pin.verified.map(TreeSize::value),
             subtrees: pin.subtrees.iter().map(ToString::to_string).collect(),
+            breaks: pin.breaks,
         }
     }
 
@@ -85,6 +93,7 @@ impl Line {
             first_leaf,
             verified,
             subtrees,
+            breaks: self.breaks,
         })
     }
 }

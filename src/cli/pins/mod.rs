@@ -91,6 +91,8 @@ pub(super) struct Pin {
     pub(super) verified: Option<TreeSize>,
     /// The subtrees at the right edge of the tree of those entries, where somebody goes on from there.
     pub(super) subtrees: Vec<NodeHash>,
+    /// How many things are wrong up to there that the ledger itself admits.
+    pub(super) breaks: u64,
 }
 
 impl Pin {
@@ -143,9 +145,14 @@ impl Pins {
     pub(super) fn monitored(path: Option<PathBuf>) -> Result<Self, CliError> {
         let path = match path {
             Some(path) => path,
-            None => file::default_path(MONITORED).ok_or_else(file::no_place)?,
+            None => file::default_path(MONITORED)
+                .ok_or_else(|| file::no_place().with_help("name a file with --state FILE"))?,
         };
-        Self::read(path)
+        Self::read(path).map_err(|error| {
+            error.with_help(
+                "restore it from a backup, or name another file with --state; everything is then verified again",
+            )
+        })
     }
 
     /// What is remembered under a name.
@@ -213,6 +220,7 @@ mod tests {
             first_leaf: Some(LeafHash::from_bytes([1; 32])),
             verified: (size > 100).then_some(TreeSize::new(100)),
             subtrees: vec![NodeHash::from_bytes([2; 32])],
+            breaks: size % 2,
         }
     }
 

@@ -219,6 +219,7 @@ impl Trust {
             first_leaf: known_leaf.or(report.first_leaf),
             verified: None,
             subtrees: Vec::new(),
+            breaks: 0,
         })
     }
 }

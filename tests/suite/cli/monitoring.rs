@@ -7,6 +7,7 @@ use std::{
     process::Stdio,
     sync::{Arc, mpsc},
     thread,
+    time::{Duration, Instant},
 };
 
 use exhibit::{
@@ -349,9 +350,13 @@ fn an_event_that_is_recorded_again_in_a_later_round_is_found_every_round() {
 fn it_goes_on_through_an_outage_and_serves_its_figures() {
     let all = Histories::begin();
     let server = Server::start(&all.path("ledger"));
+    // Whoever takes connections and never answers holds up nobody else.
+    let hanging = TcpListener::bind("127.0.0.1:0").unwrap();
+    let started = Instant::now();
     let mut child = all
         .command(&[
             "monitor",
+            &format!("http://{}", hanging.local_addr().unwrap()),
             &server.url(),
             "--every",
             "1s",
@@ -391,9 +396,22 @@ fn it_goes_on_through_an_outage_and_serves_its_figures() {
     assert!(ask("/").starts_with("HTTP/1.1 404"));
     record_at(&server.url(), &["c"]);
     until("verified", &|fields| fields["verified"] == 3);
+    assert!(started.elapsed() < Duration::from_secs(50));
     server.kill();
     until("could not be read; nothing is known", &|_| true);
     assert!(ask("/metrics").contains("exhibit_monitor_up{server=\"http://"));
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+#[test]
+fn events_that_are_gone_are_a_failure_and_not_forgotten() {
+    let all = Histories::begin();
+    once(&all, "ledger", &[]).is(0, &["2 entries"]);
+    let events = all.path("state/exhibit/monitored.json.events");
+    fs::remove_dir_all(events).unwrap();
+    all.record("ledger", &["c"]);
+    once(&all, "ledger", &[]).is(3, &["0 events of the 2 entries", "--state"]);
+    let other = all.text("other.json");
+    once(&all, "ledger", &["--state", &other]).is(0, &["3 entries"]);
 }
