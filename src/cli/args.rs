@@ -1,6 +1,8 @@
 //! Values of flags, read once, and groups of flags that several commands share.
 
 use std::path::PathBuf;
+#[cfg(feature = "server")]
+use std::time::Duration;
 
 use super::error::CliError;
 use crate::{
@@ -45,6 +47,20 @@ pub(super) fn range(value: &str) -> Result<IndexRange, String> {
     })
 }
 
+/// Reads how long something may take or lasts.
+#[cfg(feature = "server")]
+pub(super) fn period(value: &str) -> Result<Duration, String> {
+    let example = "write it as 30s, 5m or 1h; it is at least 1s and at most 30 days";
+    let span: jiff::SignedDuration = value.parse().map_err(|_| example)?;
+    let span = Duration::try_from(span).map_err(|_| example)?;
+    let days = Duration::from_secs(30 * 24 * 3600);
+    if (Duration::from_secs(1)..=days).contains(&span) {
+        Ok(span)
+    } else {
+        Err(example.to_owned())
+    }
+}
+
 /// Reads a ledger's name.
 pub(super) fn origin(value: &str) -> Result<KeyName, String> {
     value
@@ -76,11 +92,15 @@ pub(super) fn verifier_key(value: &str) -> Result<VerifierKey, String> {
         std::fs::read_to_string(path).map_err(|error| format!("can't read {path}: {error}"))
     });
     let key = from_file.transpose()?;
-    key.as_deref()
-        .unwrap_or(value)
-        .trim()
-        .parse()
-        .map_err(|error: crate::ledger::note::NoteError| error.to_string())
+    key.as_deref().unwrap_or(value).trim().parse().map_err(
+        |error: crate::ledger::note::NoteError| {
+            if key.is_none() && std::path::Path::new(value).is_file() {
+                format!("{value} is a file: write @{value} for the key that stands in it")
+            } else {
+                error.to_string()
+            }
+        },
+    )
 }
 
 /// Consecutive entries.
@@ -150,7 +170,7 @@ pub(super) struct EntryArgs {
     #[arg(value_parser = index, required_unless_present = "event_id")]
     pub(super) index: Option<EntryIndex>,
     /// The event's source
-    #[arg(long, value_name = "URI", value_parser = text, requires = "event_id")]
+    #[arg(long, value_name = "URI", value_parser = text, requires = "event_id", conflicts_with = "index")]
     pub(super) source: Option<String>,
     /// The event's id
     #[arg(long, value_name = "ID", value_parser = text, requires = "source", conflicts_with = "index")]
@@ -206,5 +226,14 @@ mod tests {
         assert!(time("2026-11-22T09:30:00").is_err());
         assert!(time("1969-12-31").is_err());
         assert!(time("yesterday").is_err());
+    }
+
+    #[cfg(feature = "server")]
+    #[test]
+    fn a_period_has_a_unit_and_bounds() {
+        assert_eq!(period("5m").unwrap(), Duration::from_secs(300));
+        for wrong in ["", "5", "0s", "-5m", "31d", "500ms", "soon"] {
+            assert!(period(wrong).is_err(), "{wrong}");
+        }
     }
 }

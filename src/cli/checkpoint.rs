@@ -1,13 +1,17 @@
 //! `exhibit checkpoint`: what the ledger says of itself, signed.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    path::Path,
+};
 
 use super::{
     args,
-    connect::{ServerArgs, Session},
+    connect::{ServerUrl, Session},
     error::{CliError, say},
     exit::Exit,
     output::{Output, Render},
+    reading::{LedgerArgs, Place, directory_error, journal_error},
     text::safe_lines,
 };
 use crate::{
@@ -18,9 +22,10 @@ use crate::{
         receipt::Receipt,
     },
     service::proto::{GetCheckpointRequest, Witnessing},
+    store::directory::DataDirectory,
 };
 
-/// Get the ledger's latest checkpoint: its size and root, signed
+/// Get the ledger's latest checkpoint: its size and root, signed (offline with --dir)
 ///
 /// Keep it where the ledger's operator can't change it: `exhibit verify --checkpoint` then shows whether history was
 /// rewritten or cut short since.
@@ -30,40 +35,63 @@ pub(super) struct CheckpointCommand {
     #[arg(long, value_name = "VKEY|@FILE", value_parser = args::verifier_key, env = "EXHIBIT_VKEY", hide_env_values = true)]
     vkey: Option<VerifierKey>,
     #[command(flatten)]
-    server: ServerArgs,
+    ledger: LedgerArgs,
 }
 
 impl CheckpointCommand {
     pub(super) fn run(self, output: &mut Output) -> Result<Exit, CliError> {
-        let mut session = Session::open(&self.server.server)?;
-        let answer =
-            session.call(async |client| client.get_checkpoint(GetCheckpointRequest {}).await)?;
+        let (note, history) = match self.ledger.place()? {
+            Place::Server(url) => of_server(&url)?,
+            Place::Directory(dir) => of_directory(&dir)?,
+        };
         if let Some(key) = &self.vkey {
             let untrusted = |source| CliError::Untrusted {
                 what: "the checkpoint is not to be trusted".to_owned(),
                 source,
-                help: "is this the right --server and the right --vkey?",
+                help: "is this the right ledger and the right --vkey?",
             };
-            let history = KeyHistory::parse(answer.key_history.as_bytes())
+            let history = KeyHistory::parse(history.as_bytes())
                 .map_err(|source| untrusted(Box::new(source)))?;
             Keyring::carried(key, &history)
-                .open(answer.checkpoint.as_bytes())
+                .open(note.as_bytes())
                 .map_err(|source| untrusted(Box::new(source)))?;
         }
-        match answer.witnessing() {
-            Witnessing::Lacking => say(
-                "note",
-                "the server publishes this without the cosignatures that its witness policy asks for",
-            ),
-            Witnessing::Held => say(
-                "note",
-                "the server holds later checkpoints back until its witness policy is met",
-            ),
-            Witnessing::Unspecified | Witnessing::Met => {}
-        }
-        output.print(&Note::checkpoint(answer.checkpoint))?;
+        output.print(&Note::checkpoint(note))?;
         Ok(Exit::Done)
     }
+}
+
+/// The checkpoint that a server publishes, and the history of the ledger's keys.
+fn of_server(url: &ServerUrl) -> Result<(String, String), CliError> {
+    let mut session = Session::open(url)?;
+    let answer =
+        session.call(async |client| client.get_checkpoint(GetCheckpointRequest {}).await)?;
+    match answer.witnessing() {
+        Witnessing::Lacking => say(
+            "note",
+            "the server publishes this without the cosignatures that its witness policy asks for",
+        ),
+        Witnessing::Held => say(
+            "note",
+            "the server holds later checkpoints back until its witness policy is met",
+        ),
+        Witnessing::Unspecified | Witnessing::Met => {}
+    }
+    Ok((answer.checkpoint, answer.key_history))
+}
+
+/// The checkpoint of the last batch of a journal, and the history of the ledger's keys.
+fn of_directory(dir: &Path) -> Result<(String, String), CliError> {
+    let directory = DataDirectory::open(dir).map_err(directory_error)?;
+    let reader = directory.reader().map_err(journal_error)?;
+    let signed = reader.checkpoint().ok_or_else(|| {
+        CliError::failed(format!(
+            "{} has no entry yet, and nothing signed",
+            dir.display()
+        ))
+        .with_help("record one with `exhibit record`")
+    })?;
+    Ok((signed.note().to_string(), directory.history().to_string()))
 }
 
 /// A signed text that is printed as it is: a file in the making.

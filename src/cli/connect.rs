@@ -1,6 +1,6 @@
 //! A connection to a ledger's server.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::OnceLock, time::Duration};
 
 use tonic::{Status, transport::Channel};
 
@@ -12,6 +12,18 @@ use crate::service::{
 
 /// Where a server listens unless it is told otherwise.
 pub(super) const DEFAULT_SERVER: &str = "http://127.0.0.1:8087";
+
+/// How long a server may take where the command line did not say.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the command line says, for every session of the process.
+static ALLOWED: OnceLock<Duration> = OnceLock::new();
+
+/// Gives every session that is opened from now on this long for each answer.
+pub(super) fn allow(patience: Duration) {
+    // There is one command line.
+    let _ = ALLOWED.set(patience);
+}
 
 /// A server's address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +82,7 @@ pub(super) struct Session {
     client: LedgerClient<Channel>,
     url: ServerUrl,
     /// How long the server may take for an answer, or for the next message of a stream.
-    patience: Option<Duration>,
+    patience: Duration,
 }
 
 impl Session {
@@ -87,16 +99,13 @@ impl Session {
             runtime,
             client,
             url: url.clone(),
-            patience: None,
+            patience: ALLOWED.get().copied().unwrap_or(PATIENCE),
         })
     }
 
     /// Gives up on a server that takes longer than this for an answer, or for the next message of a stream.
     pub(super) fn with_patience(self, patience: Duration) -> Self {
-        Self {
-            patience: Some(patience),
-            ..self
-        }
+        Self { patience, ..self }
     }
 
     /// Makes one call.
@@ -104,10 +113,14 @@ impl Session {
         &mut self,
         call: impl AsyncFnOnce(&mut LedgerClient<Channel>) -> Result<tonic::Response<T>, Status>,
     ) -> Result<T, CliError> {
-        let answered = within(self.patience, call(&mut self.client));
+        let patience = self.patience;
+        let client = &mut self.client;
+        let answered = async { tokio::time::timeout(patience, call(client)).await };
         match self.runtime.block_on(answered) {
-            Ok(response) => Ok(response.into_inner()),
-            Err(status) => Err(refused(&self.url, status)),
+            Ok(answered) => answered
+                .map(tonic::Response::into_inner)
+                .map_err(|status| refused(&self.url, status)),
+            Err(_) => Err(self.late()),
         }
     }
 
@@ -116,21 +129,19 @@ impl Session {
         &mut self,
         stream: &mut tonic::Streaming<T>,
     ) -> Result<Option<T>, CliError> {
-        self.runtime
-            .block_on(within(self.patience, stream.message()))
-            .map_err(|status| refused(&self.url, status))
+        let next = async { tokio::time::timeout(self.patience, stream.message()).await };
+        match self.runtime.block_on(next) {
+            Ok(next) => next.map_err(|status| refused(&self.url, status)),
+            Err(_) => Err(self.late()),
+        }
     }
-}
 
-async fn within<T>(
-    patience: Option<Duration>,
-    answer: impl Future<Output = Result<T, Status>>,
-) -> Result<T, Status> {
-    let Some(patience) = patience else {
-        return answer.await;
-    };
-    let late = |_| Status::deadline_exceeded(format!("no answer within {} s", patience.as_secs()));
-    tokio::time::timeout(patience, answer).await.map_err(late)?
+    fn late(&self) -> CliError {
+        CliError::Server(Box::new(ServerError::Late {
+            url: self.url.clone(),
+            patience: self.patience,
+        }))
+    }
 }
 
 fn refused(url: &ServerUrl, status: Status) -> CliError {

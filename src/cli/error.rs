@@ -97,6 +97,7 @@ impl CliError {
         match self {
             Self::Server(error) => match error.as_ref() {
                 super::status::ServerError::Unreachable { .. } => true,
+                super::status::ServerError::Late { .. } => false,
                 super::status::ServerError::Refused { status, .. } => matches!(
                     status.code(),
                     Code::Unavailable | Code::Unknown | Code::Internal | Code::Unimplemented

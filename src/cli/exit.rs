@@ -11,8 +11,7 @@ Exit codes:
   1  a negative verdict: the evidence does not verify
   2  the command line is wrong
   3  could not be carried out, so nothing is known (files, network, keys, permission)
-  4  what was checked verifies, but it is not everything, or nothing was checked
-  5  recorded in the local spool, not yet in the ledger";
+  4  what was checked verifies, but it is not everything, or nothing was checked";
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

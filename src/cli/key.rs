@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     ledger::note::{CosigningKey, KeyName, NoteError, SigningKey, VerifierKey},
-    store::directory::refuse_other_layout,
+    store::directory::{refuse_exposed, refuse_other_layout},
 };
 
 /// Make, show, rotate and retire signing keys (offline)
@@ -129,6 +129,13 @@ fn write_secret(path: &Path, key: &SigningKey) -> Result<(), CliError> {
 
 /// Reads a signing key.
 pub(super) fn read_signing(file: &Path) -> Result<SigningKey, CliError> {
+    if file.exists() {
+        refuse_exposed(file).map_err(|error| {
+            CliError::failed("the key is not taken").because(error).with_help(
+                "whoever could read it may sign as the ledger: make another with `exhibit key generate`, or take others' access away with chmod 600",
+            )
+        })?;
+    }
     let text = Zeroizing::new(std::fs::read_to_string(file).map_err(CliError::read(file))?);
     text.trim().parse().map_err(not_a_key(file))
 }

@@ -94,6 +94,19 @@ struct Global {
         help_heading = "Output"
     )]
     format: Format,
+    /// How long a server may take for an answer, or for the next message of a stream, such as 30s or 5m
+    #[cfg(feature = "server")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "TIME",
+        default_value = "30s",
+        value_parser = args::period,
+        env = "EXHIBIT_TIMEOUT",
+        hide_env_values = true,
+        help_heading = "Connection"
+    )]
+    timeout: std::time::Duration,
 }
 
 #[derive(Debug, Subcommand)]
@@ -171,6 +184,8 @@ pub fn main() -> ExitCode {
     match parse(std::env::args_os()) {
         Ok(cli) => {
             let mut output = Output::new(cli.global.format);
+            #[cfg(feature = "server")]
+            connect::allow(cli.global.timeout);
             exit::conclude(cli.command.run(&mut output))
         }
         Err(error) => usage::refuse(error, &definition()),

@@ -90,6 +90,16 @@ impl Output {
         self.write(&bytes)
     }
 
+    /// Writes a line of text, with its colours where they are wanted.
+    #[cfg(feature = "server")]
+    pub(super) fn line(&mut self, line: &str) -> Result<(), CliError> {
+        let line = format!("{line}\n").into_bytes();
+        if self.in_colour {
+            return self.write(&line);
+        }
+        self.write(&anstream::adapter::strip_bytes(&line).into_vec())
+    }
+
     /// Writes bytes as they are.
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), CliError> {
         self.out

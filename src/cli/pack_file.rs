@@ -28,6 +28,13 @@ pub(super) struct NewFile {
 impl NewFile {
     /// Begins a file. What stands at the path stays as it is until [`NewFile::keep`].
     pub(super) fn create(path: &Path, replace: Replace) -> Result<Self, CliError> {
+        if path == Path::new("-") {
+            return Err(CliError::usage(
+                "- is standard output elsewhere, and here a file is written, whole or not at all",
+                "name a file, or write ./- for one of that name",
+            ));
+        }
+        refuse_irregular(path)?;
         if replace == Replace::No && path.symlink_metadata().is_ok() {
             return Err(exists(path));
         }
@@ -53,6 +60,8 @@ impl NewFile {
 
     /// Makes it durable, and gives it its name.
     pub(super) fn keep(mut self) -> Result<(), CliError> {
+        // What stands there may be another thing than at the beginning.
+        refuse_irregular(&self.path)?;
         let written = self.temporary.file.flush();
         written
             .and_then(|()| self.temporary.file.sync_all())
@@ -136,6 +145,32 @@ impl Drop for TemporaryFile {
     }
 }
 
+/// Refuses what is no file: renaming something over it would take its place, and not write to it.
+fn refuse_irregular(path: &Path) -> Result<(), CliError> {
+    let Ok(there) = path.symlink_metadata() else {
+        return Ok(());
+    };
+    let kind = there.file_type();
+    if kind.is_file() {
+        return Ok(());
+    }
+    let (what, help) = if kind.is_symlink() {
+        let leads_to = fs::read_link(path).unwrap_or_default();
+        let what = format!("a symbolic link to {}", leads_to.display());
+        (
+            what,
+            "name the file itself; a link is neither followed nor replaced",
+        )
+    } else if kind.is_dir() {
+        ("a directory".to_owned(), "name a file in it")
+    } else {
+        let what = "a device, a pipe or a socket".to_owned();
+        (what, "name a regular file, and pass that on")
+    };
+    let what = format!("{} is {what}, which is not replaced", path.display());
+    Err(CliError::failed(what).with_help(help))
+}
+
 fn exists(path: &Path) -> CliError {
     CliError::Exists {
         path: path.to_owned(),
@@ -187,6 +222,48 @@ mod tests {
         file.keep().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(names(dir.path()), ["pack.zip"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_regular_file_is_never_replaced() {
+        use std::os::unix::{fs::FileTypeExt as _, net::UnixListener};
+
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::write(at("real"), "old").unwrap();
+        std::os::unix::fs::symlink(at("real"), at("link")).unwrap();
+        std::os::unix::fs::symlink(at("nowhere"), at("dangling")).unwrap();
+        let made = std::process::Command::new("mkfifo")
+            .arg(at("pipe"))
+            .status();
+        assert!(made.unwrap().success());
+        let _socket = UnixListener::bind(at("socket")).unwrap();
+        fs::create_dir(at("folder")).unwrap();
+        for replace in [Replace::Yes, Replace::No] {
+            for (name, said) in [
+                ("link", "symbolic link to"),
+                ("dangling", "symbolic link to"),
+                ("pipe", "a pipe"),
+                ("socket", "a socket"),
+                ("folder", "a directory"),
+            ] {
+                let error = NewFile::create(&at(name), replace).unwrap_err();
+                assert!(error.to_string().contains(said), "{name}: {error}");
+            }
+            assert!(NewFile::create(Path::new("-"), replace).is_err());
+        }
+        // One that is put there meanwhile is refused, too.
+        let file = NewFile::create(&at("late"), Replace::Yes).unwrap();
+        fs::rename(at("pipe"), at("late")).unwrap();
+        assert!(file.keep().is_err());
+        assert!(
+            fs::symlink_metadata(at("late"))
+                .unwrap()
+                .file_type()
+                .is_fifo()
+        );
+        assert_eq!(fs::read(at("real")).unwrap(), b"old");
     }
 
     #[cfg(all(unix, feature = "server"))]

@@ -1,19 +1,26 @@
 //! `exhibit receipt`: the proof that an entry is in the ledger.
 
-use std::io::Write;
+use std::{io::Write, path::Path};
 
 use super::{
     args::{EntryArgs, Selector},
     checkpoint::Note,
-    connect::{ServerArgs, Session},
+    connect::{ServerUrl, Session},
     error::CliError,
     exit::Exit,
+    export::JournalSource,
     output::Output,
+    reading::{Ledger, LedgerArgs, Place, directory_error, journal_error, unreadable_entry},
     record::SaveArgs,
 };
-use crate::service::proto::{EventKey, GetReceiptRequest, get_receipt_request};
+use crate::{
+    ledger::{entry::Entry, receipt::Receipt, tile::TileNodes, tree::prove_inclusion},
+    pack::PackSource as _,
+    service::proto::{EventKey, GetReceiptRequest, get_receipt_request},
+    store::directory::DataDirectory,
+};
 
-/// Get a receipt for one entry: it proves offline that the entry is in the ledger
+/// Get a receipt for one entry: it proves offline that the entry is in the ledger (offline with --dir)
 ///
 /// Printed, or saved with --receipt. `exhibit verify` reads it.
 #[derive(Debug, clap::Args)]
@@ -23,24 +30,17 @@ pub(super) struct ReceiptCommand {
     #[command(flatten)]
     save: SaveArgs,
     #[command(flatten)]
-    server: ServerArgs,
+    ledger: LedgerArgs,
 }
 
 impl ReceiptCommand {
     pub(super) fn run(self, output: &mut Output) -> Result<Exit, CliError> {
-        use get_receipt_request::Selector as Asked;
         let file = self.save.open()?;
-        let selector = match self.entry.selector() {
-            Selector::Index(index) => Asked::Index(index.value()),
-            Selector::Event { source, event_id } => Asked::Event(EventKey { source, event_id }),
+        let selector = self.entry.selector();
+        let receipt = match self.ledger.place()? {
+            Place::Server(url) => of_server(&url, selector)?,
+            Place::Directory(dir) => of_directory(&dir, &self.ledger, &selector)?,
         };
-        let request = GetReceiptRequest {
-            selector: Some(selector),
-        };
-        let mut session = Session::open(&self.server.server)?;
-        let receipt = session
-            .call(async |client| client.get_receipt(request).await)?
-            .receipt;
         match file {
             None => output.print(&Note::receipt(receipt.clone()))?,
             Some(mut file) => {
@@ -52,4 +52,48 @@ impl ReceiptCommand {
         self.save.check(&receipt)?;
         Ok(Exit::Done)
     }
+}
+
+fn of_server(url: &ServerUrl, selector: Selector) -> Result<String, CliError> {
+    use get_receipt_request::Selector as Asked;
+    let selector = match selector {
+        Selector::Index(index) => Asked::Index(index.value()),
+        Selector::Event { source, event_id } => Asked::Event(EventKey { source, event_id }),
+    };
+    let request = GetReceiptRequest {
+        selector: Some(selector),
+    };
+    let mut session = Session::open(url)?;
+    let answer = session.call(async |client| client.get_receipt(request).await)?;
+    Ok(answer.receipt)
+}
+
+/// Makes one from the journal, under the checkpoint of its last batch.
+fn of_directory(dir: &Path, ledger: &LedgerArgs, selector: &Selector) -> Result<String, CliError> {
+    let entry = Ledger::open(ledger)?.entry(selector)?.bytes;
+    let index = Entry::decode(&entry).map_err(unreadable_entry)?.index;
+    let directory = DataDirectory::open(dir).map_err(directory_error)?;
+    let reader = directory.reader().map_err(journal_error)?;
+    let unproven = || {
+        CliError::failed(format!("the journal gives no proof for entry {index}"))
+            .with_help("`exhibit verify DIR` says what is wrong with it, and where")
+    };
+    let checkpoint = reader.checkpoint().ok_or_else(unproven)?;
+    let size = checkpoint.checkpoint().size;
+    let source = JournalSource::new(reader);
+    let nodes = TileNodes::new(size, |id| source.tile(id));
+    let proof = prove_inclusion(&nodes, index, size)
+        .ok()
+        .flatten()
+        .ok_or_else(unproven)?;
+    let receipt = Receipt {
+        entry,
+        index,
+        proof,
+        checkpoint,
+    };
+    receipt
+        .proven()
+        .map_err(|error| unproven().because(error))?;
+    Ok(receipt.to_string())
 }

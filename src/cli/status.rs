@@ -22,6 +22,14 @@ pub(super) enum ServerError {
         /// Why.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The server is there, and has not answered in the time it was given.
+    #[error("{url} gave no answer within {} s", patience.as_secs())]
+    Late {
+        /// Which server.
+        url: ServerUrl,
+        /// How long it was given.
+        patience: Duration,
+    },
     /// The server answered, and the answer is no; or the connection broke.
     #[error("{url} says {}: {}", code_name(status.code()), status.message())]
     Refused {
@@ -70,7 +78,7 @@ impl ServerError {
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused { status, .. } => status.get_details_retry_info()?.retry_delay,
-            Self::Unreachable { .. } => None,
+            Self::Unreachable { .. } | Self::Late { .. } => None,
         }
     }
 
@@ -83,6 +91,9 @@ impl ServerError {
                      EXHIBIT_SERVER",
                     url.authority()
                 ));
+            }
+            Self::Late { .. } => {
+                return Some(format!("--timeout 5m waits longer; {AGAIN}"));
             }
             Self::Refused { status, .. } => status,
         };

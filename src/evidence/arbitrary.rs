@@ -18,7 +18,7 @@ pub(crate) fn posted() -> impl Strategy<Value = PostedEvent> {
         line(),
         of(line()),
         of(happened()),
-        of(1u64..),
+        of(1..=super::SOURCE_SEQUENCE_MAX),
         vec(
             (line(), uri()).prop_map(|(rel, href)| Link { rel, href }),
             0..3,

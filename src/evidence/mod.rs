@@ -43,7 +43,7 @@ pub use deployment::Deployment;
 pub use fuzz::fuzz_json;
 pub use json::{JSON_DEPTH_MAX, check_json_object};
 pub use nouns::{Actor, Artifact, Link, Revision};
-pub use posted::{COMMENT, LINKS, PostedEvent};
+pub use posted::{COMMENT, LINKS, PostedEvent, SOURCE_SEQUENCE_MAX};
 pub use stored::UnreadableBody;
 pub use test_run::{TestRun, TestTotals};
 pub use words::{

@@ -135,6 +135,12 @@ impl PostedEvent {
             SUBJECT.bytes_max,
         );
         check.happened(at.field("occurred_at"), self.occurred_at);
+        if self.source_sequence > Some(SOURCE_SEQUENCE_MAX) {
+            check.refuse(
+                at.field("source_sequence"),
+                format!("is over {SOURCE_SEQUENCE_MAX}, which no count of events from 1 comes to"),
+            );
+        }
         if self.source_sequence == Some(0) {
             check.refuse(
                 at.field("source_sequence"),
@@ -242,6 +248,10 @@ fn parts(
 fn unwritable(error: &serde_json::Error) -> InvalidEvent {
     InvalidEvent::new("event", format!("can't be written as JSON: {error}"))
 }
+
+/// The largest number that a source's own count may come to: the largest integer that every reader of JSON keeps. A
+/// number far beyond those of a source leaves a gap that never closes.
+pub const SOURCE_SEQUENCE_MAX: u64 = (1 << 53) - 1;
 
 /// A [`PostedEvent`] as it stands in JSON.
 #[derive(Deserialize)]

@@ -68,6 +68,12 @@ impl Receipt {
     pub fn parse(bytes: &[u8]) -> Result<Self, ReceiptError> {
         let malformed = ReceiptError::Malformed;
         let text = std::str::from_utf8(bytes).map_err(|_| malformed("it is not UTF-8 text"))?;
+        if text.contains('\r') {
+            return Err(malformed(
+                "its lines end in CR LF, or it has a carriage return elsewhere: something changed it on its way; its lines \
+                 end in LF alone",
+            ));
+        }
         let (head, checkpoint) = text
             .split_once("\n\n")
             .ok_or(malformed("it has no blank line before its checkpoint"))?;
@@ -280,7 +286,8 @@ mod tests {
             (good.replace("index 2\n", "index 2\nAAAA\n"), "not a hash"),
             (proof_of(64), "over 64"),
             (good.replace("\n\nledger", "\nledger"), "not a hash"),
-            (good.replace('\n', "\r\n"), "blank line"),
+            (good.replace('\n', "\r\n"), "end in CR LF"),
+            (good.replace("\n\n", "\n \n"), "blank line"),
             (format!("{good}\n"), "signature block"),
         ] {
             assert_ne!(text, good);

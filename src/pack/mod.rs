@@ -31,7 +31,7 @@ pub mod write;
 pub use report::{Report, Verdict};
 pub use source::{Block, PackSource, SourceError};
 pub use verify::{
-    Expected, Remembered, VerifyError, VerifyOptions, WitnessSeen, judge_witnesses,
+    Expected, LATER, Remembered, VerifyError, VerifyOptions, WitnessSeen, judge_witnesses,
     verify_data_directory, verify_log, verify_pack, verify_receipt, verify_receipt_against,
     verify_receipt_of,
 };

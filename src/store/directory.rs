@@ -354,8 +354,12 @@ fn this_format() -> String {
     format!("{FORMAT_PREFIX}{DIRECTORY_VERSION}")
 }
 
+/// Refuses a file with a secret that others than its owner can read.
+///
+/// # Errors
+/// When they can, or its permissions can't be read.
 #[cfg(unix)]
-pub(super) fn refuse_exposed(path: &Path) -> Result<(), DirectoryError> {
+pub fn refuse_exposed(path: &Path) -> Result<(), DirectoryError> {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = fs::metadata(path)
         .during("read the permissions of", path)?
@@ -371,8 +375,12 @@ pub(super) fn refuse_exposed(path: &Path) -> Result<(), DirectoryError> {
     })
 }
 
+/// Permissions are not looked at here.
+///
+/// # Errors
+/// None.
 #[cfg(not(unix))]
-pub(super) fn refuse_exposed(_path: &Path) -> Result<(), DirectoryError> {
+pub fn refuse_exposed(_path: &Path) -> Result<(), DirectoryError> {
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! The command line: sessions that are documentation too, its reference, and the real program against a real server.
 
 mod exporting;
+mod flags;
 mod forging;
 mod histories;
 mod keys;

@@ -72,7 +72,7 @@ struct Teller<'a> {
 impl Teller<'_> {
     fn say(&mut self, line: &str) -> Result<(), CliError> {
         match self.output.format() {
-            Format::Text => self.output.write(format!("{line}\n").as_bytes()),
+            Format::Text => self.output.line(line),
             Format::Json | Format::Markdown => Ok(()),
         }
     }

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// A journal, as of the size it had when it was opened.
-pub(super) struct JournalSource {
+pub(in crate::cli) struct JournalSource {
     reader: JournalReader,
     /// The root of each full bundle, in order: what tile level 1 is made of.
     bundle_roots: OnceLock<Vec<NodeHash>>,
@@ -24,7 +24,7 @@ pub(super) struct JournalSource {
 
 impl JournalSource {
     /// Takes a reader without a writer, so that its size stays.
-    pub(super) fn new(reader: JournalReader) -> Self {
+    pub(in crate::cli) fn new(reader: JournalReader) -> Self {
         Self {
             reader,
             bundle_roots: OnceLock::new(),

@@ -26,7 +26,7 @@ mod exported;
 mod journal_source;
 
 use exported::{Exported, Written};
-use journal_source::JournalSource;
+pub(super) use journal_source::JournalSource;
 
 /// Export an audit pack: entries, payloads and proofs in one zip file that anyone can verify (offline with --dir)
 ///

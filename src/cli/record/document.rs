@@ -7,7 +7,11 @@ use std::{
     str::FromStr,
 };
 
-use serde::de::DeserializeOwned;
+use serde::{
+    Serialize,
+    de::{DeserializeOwned, Error as _},
+};
+use serde_json::Value;
 
 use super::super::{args, error::CliError};
 use crate::ledger::payload::PAYLOAD_BYTES_MAX;
@@ -36,13 +40,47 @@ impl FromStr for JsonFile {
 
 impl JsonFile {
     /// Reads the evidence of one kind.
-    pub(super) fn read<E: DeserializeOwned>(&self, what: &str) -> Result<E, CliError> {
+    pub(super) fn read<E: DeserializeOwned + Serialize>(&self, what: &str) -> Result<E, CliError> {
         let json = read(&self.0)?;
-        serde_json::from_slice(&json).map_err(|error| {
+        object(&json).map_err(|error| {
             CliError::failed(format!("{} is not {what}", shown(&self.0)))
                 .because(error)
                 .with_help("`exhibit record --help` names the kinds, and their flags are the fields' names")
         })
+    }
+}
+
+/// Reads a message in which every object is one. Serde would take a list, too, for the values of an object without their
+/// names.
+fn object<E: DeserializeOwned + Serialize>(json: &[u8]) -> serde_json::Result<E> {
+    let read: E = serde_json::from_slice(json)?;
+    let (given, meant) = (serde_json::from_slice(json)?, serde_json::to_value(&read)?);
+    match list_for_object(&given, &meant, "") {
+        None => Ok(read),
+        Some(at) => Err(serde_json::Error::custom(format!(
+            "{at} is a list, and an object belongs there"
+        ))),
+    }
+}
+
+/// Where a list stands for an object.
+fn list_for_object(given: &Value, meant: &Value, at: &str) -> Option<String> {
+    match (given, meant) {
+        (Value::Array(_), Value::Object(_)) if at.is_empty() => Some("the whole".to_owned()),
+        (Value::Array(_), Value::Object(_)) => Some(format!("`{at}`")),
+        (Value::Object(given), Value::Object(meant)) => given.iter().find_map(|(name, given)| {
+            let at = [at, name].join(if at.is_empty() { "" } else { "." });
+            list_for_object(given, meant.get(name)?, &at)
+        }),
+        (Value::Array(given), Value::Array(meant)) => {
+            let pairs = (0..).zip(given.iter().zip(meant));
+            pairs
+                .map(|(place, (given, meant))| {
+                    list_for_object(given, meant, &format!("{at}[{place}]"))
+                })
+                .find_map(|found: Option<String>| found)
+        }
+        _ => None,
     }
 }
 
@@ -76,5 +114,32 @@ fn shown(path: &Path) -> String {
         "standard input".to_owned()
     } else {
         path.display().to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::Approval;
+
+    #[test]
+    fn a_list_is_not_taken_for_an_object() {
+        let good =
+            r#"{"change_id": "C-1", "decision": "approved", "approver": {"id": "github:ada"}}"#;
+        assert!(object::<Approval>(good.as_bytes()).is_ok());
+        let approver =
+            r#"{"change_id": "C-1", "decision": "approved", "approver": ["github:ada"]}"#;
+        let read = serde_json::from_str::<Approval>(approver);
+        assert!(read.is_err() || object::<Approval>(approver.as_bytes()).is_err());
+        for (given, meant, at) in [
+            (r#"[1]"#, r#"{"a": 1}"#, Some("the whole")),
+            (r#"{"a": [1]}"#, r#"{"a": {"b": 1}}"#, Some("`a`")),
+            (r#"{"a": [{}, []]}"#, r#"{"a": [{}, {}]}"#, Some("`a[1]`")),
+            (r#"{"a": {"b": []}}"#, r#"{"a": {"b": {}}}"#, Some("`a.b`")),
+            (r#"{"a": []}"#, r#"{"a": []}"#, None),
+        ] {
+            let [given, meant] = [given, meant].map(|text| serde_json::from_str(text).unwrap());
+            assert_eq!(list_for_object(&given, &meant, "").as_deref(), at);
+        }
     }
 }

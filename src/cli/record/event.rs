@@ -11,6 +11,10 @@ use crate::{
     ledger::position::UnixNanos,
 };
 
+/// The most events that a source is believed to have posted: one a second for thirty years, and less than the seconds
+/// since 1970, or the numbers of runs that pipelines are given.
+const COUNT_MAX: u64 = 1_000_000_000;
+
 /// What every event has.
 #[derive(Debug, clap::Args)]
 pub(super) struct EventArgs {
@@ -29,6 +33,9 @@ pub(super) struct EventArgs {
     /// Your own count of this source's events, from 1 without gaps: it shows whether any are missing
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..), env = "EXHIBIT_SOURCE_SEQUENCE", hide_env_values = true, help_heading = ABOUT)]
     source_sequence: Option<u64>,
+    /// Take a --source-sequence that is too large to be a count from 1, such as a time or the number of a run
+    #[arg(long, requires = "source_sequence", help_heading = ABOUT)]
+    allow_large_sequence: bool,
     /// Where to find out more, such as pipeline-run=https://ci.example.com/runs/7; may be repeated
     #[arg(long = "link", value_name = "REL=URI", value_parser = link, env = "EXHIBIT_LINK", hide_env_values = true, help_heading = ABOUT)]
     links: Vec<Link>,
@@ -37,6 +44,18 @@ pub(super) struct EventArgs {
 impl EventArgs {
     /// The event.
     pub(super) fn event(self, evidence: Evidence) -> Result<PostedEvent, CliError> {
+        if let Some(number) = self.source_sequence
+            && number > COUNT_MAX
+            && !self.allow_large_sequence
+        {
+            return Err(CliError::usage(
+                format!(
+                    "--source-sequence {number} is no count of this source's events from 1, but rather a time or an id: all \
+                     numbers below it would be missing, for ever"
+                ),
+                "count from 1, leave it out, or add --allow-large-sequence if the source did post that many",
+            ));
+        }
         let event_id = match self.event_id {
             Some(id) => id,
             None => RandomId::fresh()?.to_string(),

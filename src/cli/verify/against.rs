@@ -10,7 +10,10 @@ use super::{
 use crate::{
     cli::error::CliError,
     ledger::receipt::Receipt,
-    pack::{Report, VerifyOptions, read::PackFiles, verify_receipt_against, verify_receipt_of},
+    pack::{
+        LATER, Report, Verdict, VerifyOptions, read::PackFiles, verify_receipt_against,
+        verify_receipt_of,
+    },
 };
 
 /// Verifies a receipt against a later state of its ledger.
@@ -57,6 +60,7 @@ fn compared(
             "leave them out, or give them when verifying the pack or server itself",
         ));
     }
+    super::refuse_roots(options)?;
     let remembered = options.remembered.as_ref();
     Ok(verify_receipt_against(
         bytes,
@@ -95,8 +99,26 @@ fn in_directory(
     if alone.findings.total > 0 {
         return Ok(alone);
     }
+    super::refuse_roots(&options)?;
     options.receipts.extend(Receipt::parse(bytes).ok());
-    check(later, trust.key(), &options)
+    let whole = check(later, trust.key(), &options)?;
+    Ok(of_receipt(alone, whole))
+}
+
+/// What the whole of the later ledger says about the receipt. That its producers' counts have gaps is not about it.
+fn of_receipt(mut report: Report, whole: Report) -> Report {
+    report.not_checked.retain(|line| line != LATER);
+    report.checked.push(format!(
+        "that the receipt's tree is the beginning of the later one of {} entries, and entry {} stands there: all of them \
+         were gone through",
+        whole.counts.entries,
+        report.range.map_or(0, |range| range.start.value()),
+    ));
+    if whole.findings.total > 0 {
+        report.verdict = Verdict::Altered;
+    }
+    report.findings = whole.findings;
+    report
 }
 
 #[cfg(feature = "server")]

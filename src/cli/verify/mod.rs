@@ -210,6 +210,7 @@ fn check(target: &Target, key: &VerifierKey, options: &VerifyOptions) -> Result<
                     "leave --expect-full and --range out, or verify a pack",
                 ));
             }
+            refuse_roots(options)?;
             verify_receipt(bytes, key).map(|report| Report {
                 path: Some(path.display().to_string()),
                 ..report
@@ -234,6 +235,17 @@ fn check(target: &Target, key: &VerifierKey, options: &VerifyOptions) -> Result<
         }
     };
     report.map_err(unverifiable)
+}
+
+/// Roots of authorities that would not be looked at are refused rather than left out.
+fn refuse_roots(options: &VerifyOptions) -> Result<(), CliError> {
+    match options.timestamp_roots {
+        None => Ok(()),
+        Some(_) => Err(CliError::usage(
+            "a receipt holds no time stamps, so --tsa-roots has nothing to check",
+            "leave it out, or verify a pack or data directory: their time stamps say until when entries existed",
+        )),
+    }
 }
 
 fn unverifiable(error: VerifyError) -> CliError {

@@ -27,6 +27,7 @@ const DAMAGES: &[Damage] = &[
         e.occurred_at = Some(UnixNanos::new(NOW.value() + 86_400_000_000_001))
     }),
     ("source_sequence", |e, _| e.source_sequence = Some(0)),
+    ("source_sequence", |e, _| e.source_sequence = Some(1 << 53)),
     ("links", |e, _| {
         e.links = vec![
             Link {

@@ -22,6 +22,7 @@ mod tree;
 mod witnesses;
 
 pub use against::verify_receipt_against;
+pub use receipt::LATER;
 pub use witnesses::{WitnessSeen, judge_witnesses};
 
 use std::path::{Path, PathBuf};

@@ -103,7 +103,7 @@ fn accept(receipt: &Receipt, keys: &Keyring, by_trusted: bool, report: &mut Repo
 }
 
 /// What a receipt alone can't say.
-pub(super) const LATER: &str = "whether the ledger still has the entry, and whether its key was retired or compromised since: compare with a pack or with the ledger";
+pub const LATER: &str = "whether the ledger still has the entry, and whether its key was retired or compromised since: compare with a pack or with the ledger";
 
 fn kind_of(error: &ReceiptError) -> FindingKind {
     let of_checkpoint = match error {

@@ -225,7 +225,7 @@ pub(super) static KEYS: [Key; 24] = [
         "log.level",
         "error, warn, info, debug or trace, or a filter such as info,exhibit=debug",
         log.level,
-        |text: &str| Ok::<_, String>(text.to_owned()),
+        log_filter,
         String::clone
     ),
 ];
@@ -263,6 +263,24 @@ fn number<N: TryFrom<u64>>(text: &str, range: RangeInclusive<u64>) -> Result<N, 
         .parse()
         .map_err(|_| format!("{text:?} is not a whole number such as {}", range.start()))?;
     within(value, &range, |n| n.to_string())
+}
+
+/// A level, or a filter of them. A bare word that is none would be taken for a module's name, and nothing be logged.
+fn log_filter(text: &str) -> Result<String, String> {
+    let levels = ["off", "error", "warn", "info", "debug", "trace"];
+    let is_level = |word: &str| levels.iter().any(|level| level.eq_ignore_ascii_case(word));
+    let fits = |directive: &str| {
+        let level = directive
+            .rsplit_once('=')
+            .map_or(directive, |(_, level)| level);
+        is_level(level.trim())
+    };
+    match text.split(',').find(|directive| !fits(directive)) {
+        None => Ok(text.to_owned()),
+        Some(wrong) => Err(format!(
+            "{wrong:?} is no level: it is off, error, warn, info, debug or trace, or a filter such as info,exhibit=debug"
+        )),
+    }
 }
 
 /// The levels of Zstandard that are sensible for what is compressed once and read seldom.

@@ -84,6 +84,8 @@ fn a_value_the_key_can_not_have_is_refused_and_says_what_would_be_right() {
         ("limits.grace_period = 10", "10s"),
         ("limits.grace_period = \"-10s\"", "10s"),
         ("log.format = \"xml\"", "json"),
+        ("log.level = \"loud\"", "error, warn, info"),
+        ("log.level = \"info,exhibit=loud\"", "exhibit=loud"),
         ("journal.compression_level = 99", "at most 19"),
         ("journal.compression_level = -8", "at least -7"),
         ("journal.compression_level = \"fast\"", "whole number"),
