@@ -179,7 +179,9 @@ fn add(dir: &Path, path: &Path) -> Result<Kept, CliError> {
         ))
         .with_help("write one with `exhibit timestamp query`, and have that one stamped")
     })?;
-    check_answer(&answer, checkpoint.note().text(), None).map_err(refuse)?;
+    check_answer(&answer, checkpoint.note().text(), None)
+        .and_then(|checked| checked.check_validity())
+        .map_err(refuse)?;
     Ok(Kept {
         path: kept.add(checkpoint, &answer).map_err(not_kept)?,
         size: checkpoint.checkpoint().size,

@@ -85,6 +85,14 @@ pub enum TimestampError {
     /// A certificate was not valid when it was made.
     #[error("a certificate of {0} was not valid at the stamped time")]
     Expired(String),
+    /// The signer's certificates end at none of the roots that were given: nothing is known about it.
+    #[error(
+        "{authority} is not known: none of the given roots, valid at that time, vouches for it"
+    )]
+    RootNotGiven {
+        /// Who signed.
+        authority: String,
+    },
     /// Nobody who is trusted vouches for the signer.
     #[error("{authority} is not to be trusted: {why}")]
     Untrusted {

@@ -260,13 +260,24 @@ impl Timestamp<'_> {
         Ok(())
     }
 
+    /// Checks that the signer's certificate was valid at the stamped time.
+    ///
+    /// # Errors
+    /// When it was not.
+    pub fn check_validity(&self) -> Result<(), TimestampError> {
+        let signer = self.signer_certificate()?;
+        let (from, until) = signer.valid;
+        if (from..=until).contains(&(self.info.time.value() / NANOS)) {
+            Ok(())
+        } else {
+            Err(TimestampError::Expired(signer.subject_text()))
+        }
+    }
+
     fn check_chain(&self, roots: &TimestampRoots) -> Result<(), TimestampError> {
+        self.check_validity()?;
         let signer = self.signer_certificate()?;
         let at = self.info.time.value() / NANOS;
-        let (from, until) = signer.valid;
-        if at < from || at > until {
-            return Err(TimestampError::Expired(signer.subject_text()));
-        }
         let anchors: Vec<TrustAnchor<'_>> = roots
             .certificates
             .iter()
@@ -300,9 +311,8 @@ impl Timestamp<'_> {
             webpki::Error::CertExpired { .. } | webpki::Error::CertNotValidYet { .. } => {
                 TimestampError::Expired(signer.subject_text())
             }
-            webpki::Error::UnknownIssuer => TimestampError::Untrusted {
+            webpki::Error::UnknownIssuer => TimestampError::RootNotGiven {
                 authority: signer.subject_text(),
-                why: "none of the given roots, valid at that time, vouches for it".to_owned(),
             },
             error => TimestampError::Untrusted {
                 authority: signer.subject_text(),

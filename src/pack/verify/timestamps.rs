@@ -5,9 +5,10 @@
 //! a pack from entry 0 on shows by the entries, and any other by a consistency proof.
 
 mod existed;
+mod kinds;
 mod reading;
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use super::{VerifyError, VerifyOptions, checkpoint::untrusted};
 use crate::{
@@ -29,6 +30,7 @@ use crate::{
     store::timestamps::{ANSWERS_MAX, TIMESTAMPS, Timestamps},
 };
 use existed::existed;
+use kinds::{expected, kind_of};
 use reading::READ_BYTES_MAX;
 
 /// How far the ledger's clock may run ahead of an authority's without a finding, beside the authority's own accuracy.
@@ -44,6 +46,8 @@ pub(super) struct Stamps {
     next: usize,
     roots: Option<TimestampRoots>,
     findings: Vec<Finding>,
+    /// Authorities whose roots were not given, where others were.
+    unknown: BTreeSet<String>,
     /// Stamped checkpoints of this history from before the trusted key was added.
     before_key: u64,
     /// How many bytes are still read, and how many answers were not.
@@ -72,6 +76,7 @@ impl Stamps {
             next: 0,
             roots: options.timestamp_roots.clone(),
             findings: Vec::new(),
+            unknown: BTreeSet::new(),
             before_key: 0,
             room: READ_BYTES_MAX,
             unread: 0,
@@ -210,6 +215,9 @@ impl Stamps {
                             .timestamps
                             .push(TimestampReport::new(size, place, &verified));
                     }
+                    Err(TimestampError::RootNotGiven { authority }) => {
+                        self.unknown.insert(authority);
+                    }
                     Ok(None) => unchecked = unchecked.saturating_add(1),
                     Err(error) => self.find(kind_of(&error), place, expected(&error), error),
                 }
@@ -309,6 +317,11 @@ impl Stamps {
                 "who made the {unchecked} time stamps that are here: give the authorities' root certificates with --tsa-roots"
             ));
         }
+        for authority in self.unknown.iter().take(LINES_MAX) {
+            report.not_checked.push(format!(
+                "time stamps by {authority}, as they say: its root was not given with --tsa-roots"
+            ));
+        }
         if self.before_key > 0 {
             report.not_checked.push(format!(
                 "the signatures of {} stamped checkpoints from before the trusted key was added: their roots are those of \
@@ -356,33 +369,4 @@ fn is_older_than(signed: &SignedCheckpoint, key: &VerifierKey) -> bool {
     key.key_type() == KeyType::MlDsa44
         && signed.checkpoint().origin == *key.name()
         && !signed.note().names(key)
-}
-
-const fn kind_of(error: &TimestampError) -> FindingKind {
-    match error {
-        TimestampError::TooLong(_)
-        | TimestampError::Malformed(_)
-        | TimestampError::Refused { .. }
-        | TimestampError::NoToken
-        | TimestampError::Unsupported(_) => FindingKind::TimestampMalformed,
-        TimestampError::OtherImprint { .. }
-        | TimestampError::OtherDigest(_)
-        | TimestampError::OtherNonce => FindingKind::TimestampMismatch,
-        TimestampError::Signature(_) => FindingKind::TimestampAltered,
-        TimestampError::Usage(_)
-        | TimestampError::Expired(_)
-        | TimestampError::Untrusted { .. }
-        | TimestampError::Roots(_) => FindingKind::TimestampUntrusted,
-    }
-}
-
-const fn expected(error: &TimestampError) -> &'static str {
-    match kind_of(error) {
-        FindingKind::TimestampMismatch => "a time stamp of the checkpoint beside it",
-        FindingKind::TimestampAltered => "a time stamp as its authority signed it",
-        FindingKind::TimestampUntrusted => {
-            "a time stamp of an authority that the given roots vouch for"
-        }
-        _ => "the answer of a time stamping authority",
-    }
 }

@@ -98,7 +98,8 @@ pub fn fetch(
     let (text, nonce) = (checkpoint.note().text(), fresh_nonce()?);
     let query = timestamp_query(text, &nonce);
     let answer = fetcher.post(authority, QUERY_TYPE, &query)?.content()?;
-    let checked = check_answer(&answer, text, Some(&nonce));
+    let checked = check_answer(&answer, text, Some(&nonce))
+        .and_then(|checked| checked.check_validity().map(|()| checked));
     let checked = checked.map_err(|error| StampError::Answer {
         url: authority.to_owned(),
         error,
