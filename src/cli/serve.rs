@@ -25,11 +25,11 @@ use crate::{
     service::{
         config::{Config, HttpListen, LogFormat, Override},
         cosigning::Cosigning,
-        ledger::{Ledger, LedgerOptions, Opened},
+        ledger::{Ledger, Opened},
         rpc::{Listeners, serve_cosigned},
         timestamps,
     },
-    store::{directory::DataDirectory, journal::JournalOptions},
+    store::directory::DataDirectory,
 };
 
 /// How long what is still under way in threads may take when everything else has ended. The ledger is shut down by then;
@@ -150,16 +150,7 @@ pub(super) async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener,
 }
 
 fn open(directory: &DataDirectory, config: &Config) -> Result<Ledger, CliError> {
-    let options = LedgerOptions {
-        queue_bytes_max: config.limits.queue_bytes,
-        compression_level: config.journal.compression_level,
-        journal: JournalOptions {
-            segment_bytes: config.journal.segment_bytes,
-            ..JournalOptions::default()
-        },
-        ..LedgerOptions::default()
-    };
-    let (ledger, opened) = Ledger::open(directory, options).map_err(|error| {
+    let (ledger, opened) = Ledger::open(directory, config.ledger_options()).map_err(|error| {
         let help = way_out(&error);
         let what = format!("can't open the ledger in {}", directory.path().display());
         let told = CliError::failed(what).because(error);

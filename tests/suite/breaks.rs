@@ -254,22 +254,9 @@ fn a_ledger_with_a_lost_payload_goes_on_once_its_loss_is_confirmed_and_never_hid
         .is(0, &[]);
     // The lost payload can't be compared, so the event is refused and not taken for new.
     let same = ["--source-sequence", "2", "--server", &url];
-    let mut again = vec![
-        "record",
-        "change",
-        "--source",
-        SOURCE,
-        "--event-id",
-        "run-1",
-    ];
-    again.extend([
-        "--change-id",
-        "run-1",
-        "--class",
-        "normal",
-        "--title",
-        "A change",
-    ]);
+    let mut again = vec!["record", "change", "--source", SOURCE];
+    again.extend(["--event-id", "run-1", "--change-id", "run-1"]);
+    again.extend(["--class", "normal", "--title", "A change"]);
     again.extend(["--author", "github:ada"]);
     again.extend(same);
     let again = broken.run(&again);
@@ -278,7 +265,7 @@ fn a_ledger_with_a_lost_payload_goes_on_once_its_loss_is_confirmed_and_never_hid
     let monitor = ["monitor", &url, "--once", "--vkey", &vkey];
     let run = |more: &[&str]| broken.run(&[&monitor[..], more].concat());
     let known = [
-        "VERIFIED WITH CONFIRMED BREAKS",
+        "VERIFIED, WITH CONFIRMED BREAKS",
         "1 thing is wrong, and confirmed in the ledger",
     ];
     // The position remembers it: the next round, of new entries alone, says the same.

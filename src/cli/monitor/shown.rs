@@ -68,7 +68,7 @@ fn headline(server: &Watched) -> (&'static str, anstyle::Style, String) {
             }
             let breaks = counted(outcome.breaks, "thing is", "things are");
             about.push_str(&format!("; {breaks} wrong, and confirmed in the ledger"));
-            ("VERIFIED WITH CONFIRMED BREAKS", style::DOUBTFUL, about)
+            ("VERIFIED, WITH CONFIRMED BREAKS", style::DOUBTFUL, about)
         }
         Some(Err(error)) => (
             "NOT KNOWN",

@@ -15,40 +15,56 @@ use crate::{
     },
 };
 
+/// A count with its noun.
+fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+fn entries_checked(counts: &Counts) -> String {
+    let entries = counted(counts.entries, "entry", "entries");
+    format!("{entries}: form, place, clock, chain and leaf of each")
+}
+
+fn payloads(count: u64) -> String {
+    counted(count, "payload", "payloads")
+}
+
 /// Says what was looked at and what was not.
 pub(super) fn pack_remarks(manifest: Option<&Manifest>, report: &mut Report) {
     let (counts, more) = (report.counts, report.more);
     report.checked.extend([
+        entries_checked(&counts),
+        format!("{}, every part", payloads(counts.payloads_whole)),
+        format!("{} as far as disclosed", payloads(counts.payloads_partial)),
         format!(
-            "{} entries: form, place, clock, chain and leaf of each",
-            counts.entries
-        ),
-        format!("{} payloads, every part", counts.payloads_whole),
-        format!(
-            "{} payloads as far as they are disclosed",
-            counts.payloads_partial
+            "{}, against the commitments",
+            counted(counts.parts_disclosed, "disclosed part", "disclosed parts")
         ),
         format!(
-            "{} disclosed parts, against their commitments",
-            counts.parts_disclosed
+            "{}, every hash",
+            counted(more.tiles, "hash tile", "hash tiles")
         ),
-        format!("{} hash tiles, every hash", more.tiles),
         "that no event was recorded twice".to_owned(),
         format!(
-            "{} lines of events.jsonl and {} rows of events.csv",
-            more.jsonl_lines, more.csv_rows
+            "{} of events.jsonl and {} of events.csv",
+            counted(more.jsonl_lines, "line", "lines"),
+            counted(more.csv_rows, "row", "rows")
         ),
     ]);
     if counts.parts_withheld > 0 {
         report.not_checked.push(format!(
-            "the content of {} withheld or erased parts: only their commitments are here",
-            counts.parts_withheld
+            "the content of {}: only commitments are here",
+            counted(
+                counts.parts_withheld,
+                "withheld or erased part",
+                "withheld or erased parts"
+            )
         ));
     }
     if counts.payloads_absent > 0 {
         report.not_checked.push(format!(
-            "{} payloads: they are not here",
-            counts.payloads_absent
+            "{} that are not here",
+            payloads(counts.payloads_absent)
         ));
     }
     if let (Some(size), Some(range)) = (report.size, report.range)
@@ -70,26 +86,23 @@ pub(super) fn pack_remarks(manifest: Option<&Manifest>, report: &mut Report) {
 pub(super) fn directory_remarks(report: &mut Report) {
     let (counts, more) = (report.counts, report.more);
     report.checked.extend([
+        entries_checked(&counts),
+        format!("{}, every part", payloads(counts.payloads_whole)),
+        format!("{} as far as not erased", payloads(counts.payloads_partial)),
         format!(
-            "{} entries: form, place, clock, chain and leaf of each",
-            counts.entries
-        ),
-        format!("{} payloads, every part", counts.payloads_whole),
-        format!(
-            "{} payloads as far as they have not been erased",
-            counts.payloads_partial
+            "{}, against the commitments",
+            counted(counts.parts_disclosed, "part", "parts")
         ),
         format!(
-            "{} parts, against their commitments",
-            counts.parts_disclosed
+            "{}, the root after each",
+            counted(more.batches, "batch", "batches")
         ),
-        format!("{} batches, the root after each", more.batches),
         "that no event was recorded twice".to_owned(),
     ]);
     if counts.parts_withheld > 0 {
         report.not_checked.push(format!(
-            "the content of {} erased parts: only their commitments are left",
-            counts.parts_withheld
+            "the content of {}: only commitments are left",
+            counted(counts.parts_withheld, "erased part", "erased parts")
         ));
     }
     report
@@ -128,7 +141,8 @@ pub(super) fn conclude(report: &mut Report) {
         .saturating_sub(report.breaks.missing_confirmed);
     if missing > 0 {
         report.incomplete.push(format!(
-            "{missing} events that producers counted never arrived"
+            "{} that producers counted never arrived",
+            counted(missing, "event", "events")
         ));
     }
     if sources.truncated {
@@ -138,8 +152,8 @@ pub(super) fn conclude(report: &mut Report) {
     }
     if sources.repeated > 0 {
         report.incomplete.push(format!(
-            "{} events carry a number that their source had used before",
-            sources.repeated
+            "{} a number that the source had used before",
+            counted(sources.repeated, "event carries", "events carry")
         ));
     }
     reach_verdict(report);
