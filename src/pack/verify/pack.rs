@@ -99,14 +99,7 @@ pub(super) fn verify_files(
     let size = manifest.as_ref().map(|manifest| manifest.tree_size);
     let size = size.or(checkpoint.map(|checkpoint| checkpoint.size));
     let size = size.filter(|_| trusted || !bare);
-    let layout = if bare {
-        Layout::claimed(size.unwrap_or_default())
-    } else {
-        let paths = files.paths();
-        let layout = Layout::of(&paths, size);
-        findings.extend(layout.unexpected(&paths, size, manifest.as_ref()));
-        layout
-    };
+    let layout = lay_out(files, size, manifest.as_ref(), &mut findings);
     let bundles = layout.bundles();
     let proving = checkpoint.filter(|checkpoint| Some(checkpoint.size) == size);
     let mut ordered = Ordered::start(files, &bundles, proving, keys, options)?;
@@ -119,12 +112,7 @@ pub(super) fn verify_files(
         check_upper_tiles(files, &mut ordered, layout.runs(), leading);
     }
     if checkpoint.is_some() && !trusted {
-        let what = match bare {
-            true => "the entries and the hash tiles",
-            false => "the hash tiles above the bundles",
-        };
-        let unsigned = format!("{what}: no trusted key signed the checkpoint");
-        report.not_checked.push(unsigned);
+        report.not_checked.push(unvouched(bare));
     }
     let (ran, (container, page)) = rayon::join(
         || run(files, &layout, size, &mut ordered, progress),
@@ -142,12 +130,7 @@ pub(super) fn verify_files(
         let there = Some(there).filter(|there| !there.is_empty());
         check_upper_tiles(files, &mut ordered, there.into_iter().collect(), leading);
     }
-    if let Some(ended) = ended {
-        report.not_checked.push(format!(
-            "the log from {} on: it can't be read there, and nothing behind it was asked for",
-            ended.entries_path()
-        ));
-    }
+    report.not_checked.extend(ended.map(unasked));
     let page = page.map_err(|error| VerifyError::Unreadable {
         path: Path::new(INDEX_HTML).to_owned(),
         error,
@@ -166,6 +149,40 @@ pub(super) fn verify_files(
     expect(options.expected, &mut report);
     conclude(&mut report);
     Ok(report)
+}
+
+/// Where the files of a tree of this size lie, and what lies there besides. A log over HTTP says only when it is asked.
+fn lay_out(
+    files: &dyn PackFiles,
+    size: Option<TreeSize>,
+    manifest: Option<&Manifest>,
+    findings: &mut Findings,
+) -> Layout {
+    if files.is_bare_log() {
+        return Layout::claimed(size.unwrap_or_default());
+    }
+    let paths = files.paths();
+    let layout = Layout::of(&paths, size);
+    findings.extend(layout.unexpected(&paths, size, manifest));
+    layout
+}
+
+/// What is not looked at under a checkpoint that no trusted key signed.
+fn unvouched(bare: bool) -> String {
+    let what = if bare {
+        "the entries and the hash tiles"
+    } else {
+        "the hash tiles above the bundles"
+    };
+    format!("{what}: no trusted key signed the checkpoint")
+}
+
+/// What is not looked at of a log that ends before its checkpoint does.
+fn unasked(from: Span) -> String {
+    format!(
+        "the log from {} on: it can't be read there, and nothing behind it was asked for",
+        from.entries_path()
+    )
 }
 
 /// Checks every bundle, on all cores, and takes them in order. A log, which may claim any number of them, ends at the
