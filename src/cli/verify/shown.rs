@@ -75,10 +75,16 @@ impl Shown<'_> {
                     "things are wrong"
                 )
             ),
-            Verdict::Altered => format!(
-                "{}: see below",
-                counted(findings, "thing is wrong", "things are wrong")
-            ),
+            Verdict::Altered => {
+                let wrong = counted(findings, "thing is wrong", "things are wrong");
+                match self.report.incomplete.as_slice() {
+                    [] => format!("{wrong}: see below"),
+                    lacks => format!(
+                        "{wrong}: see below; nor is it everything: {}",
+                        lacks.join("; ")
+                    ),
+                }
+            }
             Verdict::Incomplete => format!(
                 "what was checked verifies, but it is not everything: {}",
                 self.report.incomplete.join("; ")
