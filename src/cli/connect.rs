@@ -25,6 +25,11 @@ pub(super) fn allow(patience: Duration) {
     let _ = ALLOWED.set(patience);
 }
 
+/// How long whoever is asked may take for an answer.
+pub(super) fn patience() -> Duration {
+    ALLOWED.get().copied().unwrap_or(PATIENCE)
+}
+
 /// A server's address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ServerUrl(String);
@@ -99,7 +104,7 @@ impl Session {
             runtime,
             client,
             url: url.clone(),
-            patience: ALLOWED.get().copied().unwrap_or(PATIENCE),
+            patience: patience(),
         })
     }
 

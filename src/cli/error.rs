@@ -160,7 +160,7 @@ impl CliError {
     }
 
     /// What went wrong, each line of it, the way out last.
-    fn lines(&self) -> Vec<(&'static str, String)> {
+    pub(super) fn lines(&self) -> Vec<(&'static str, String)> {
         let mut lines = vec![("error", self.to_string())];
         let mut cause = self.source();
         while let Some(error) = cause {

@@ -96,6 +96,11 @@ impl Render for Shown<'_> {
         for server in self.watched {
             let (word, style, about) = headline(server);
             writeln!(out, "{}  {}", paint(style, word), safe(&about))?;
+            if let Some(Err(error)) = &server.last {
+                for (label, text) in error.lines().iter().skip(1) {
+                    writeln!(out, "  {label}: {}", safe(text))?;
+                }
+            }
             for finding in server
                 .findings()
                 .iter()

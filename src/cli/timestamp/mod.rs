@@ -49,9 +49,6 @@ enum Subcommand {
         /// The authority's URL, such as https://tsa.example.com/tsr
         #[arg(long, value_name = "URL", value_parser = args::text)]
         authority: String,
-        /// How long it may take
-        #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3600))]
-        timeout: u64,
     },
     /// Write a query for the latest checkpoint, to be carried to an authority by hand (offline)
     ///
@@ -92,11 +89,9 @@ impl TimestampCommand {
     pub(super) fn run(self, output: &mut Output) -> Result<Exit, CliError> {
         match self.command {
             #[cfg(feature = "server")]
-            Subcommand::Get {
-                ledger,
-                authority,
-                timeout,
-            } => output.print(&get(&ledger.dir, &authority, timeout)?)?,
+            Subcommand::Get { ledger, authority } => {
+                output.print(&get(&ledger.dir, &authority)?)?
+            }
             Subcommand::Query { ledger, out, force } => {
                 output.print(&query(&ledger.dir, &out, force)?)?;
             }
@@ -123,10 +118,10 @@ fn latest(dir: &Path) -> Result<(Timestamps, SignedCheckpoint), CliError> {
 }
 
 #[cfg(feature = "server")]
-fn get(dir: &Path, authority: &str, timeout: u64) -> Result<Kept, CliError> {
+fn get(dir: &Path, authority: &str) -> Result<Kept, CliError> {
     use crate::service::timestamps;
     let (kept, checkpoint) = latest(dir)?;
-    let fetcher = timestamps::fetcher(std::time::Duration::from_secs(timeout));
+    let fetcher = timestamps::fetcher(super::connect::patience());
     let fetched = timestamps::fetch(&fetcher, authority, &checkpoint)
         .map_err(|error| CliError::failed("there is no time stamp").because(error))?;
     let path = kept.add(&checkpoint, &fetched.answer).map_err(not_kept)?;

@@ -311,9 +311,13 @@ impl Timestamp<'_> {
             webpki::Error::CertExpired { .. } | webpki::Error::CertNotValidYet { .. } => {
                 TimestampError::Expired(signer.subject_text())
             }
-            webpki::Error::UnknownIssuer => TimestampError::RootNotGiven {
-                authority: signer.subject_text(),
-            },
+            // A root of the same name whose key is of another kind is not the one that signed.
+            webpki::Error::UnknownIssuer
+            | webpki::Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
+                TimestampError::RootNotGiven {
+                    authority: signer.subject_text(),
+                }
+            }
             error => TimestampError::Untrusted {
                 authority: signer.subject_text(),
                 why: format!("its certificates do not hold ({error})"),
