@@ -83,7 +83,7 @@ fn of_server(url: &ServerUrl) -> Result<(String, String), CliError> {
 /// The checkpoint of the last batch of a journal, and the history of the ledger's keys.
 fn of_directory(dir: &Path) -> Result<(String, String), CliError> {
     let directory = DataDirectory::open(dir).map_err(directory_error)?;
-    let reader = directory.reader().map_err(journal_error)?;
+    let reader = directory.whole_reader().map_err(journal_error)?;
     let signed = reader.checkpoint().ok_or_else(|| {
         CliError::failed(format!(
             "{} has no entry yet, and nothing signed",

@@ -73,7 +73,7 @@ fn of_directory(dir: &Path, ledger: &LedgerArgs, selector: &Selector) -> Result<
     let entry = Ledger::open(ledger)?.entry(selector)?.bytes;
     let index = Entry::decode(&entry).map_err(unreadable_entry)?.index;
     let directory = DataDirectory::open(dir).map_err(directory_error)?;
-    let reader = directory.reader().map_err(journal_error)?;
+    let reader = directory.whole_reader().map_err(journal_error)?;
     let unproven = || {
         CliError::failed(format!("the journal gives no proof for entry {index}"))
             .with_help("`exhibit verify DIR` says what is wrong with it, and where")

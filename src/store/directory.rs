@@ -33,7 +33,7 @@ use super::{
     disk::{Disk, FsDisk, Readers},
     durable::NotDurable,
     journal::{
-        Journal, JournalError, JournalOptions, JournalReader, publish_checkpoint,
+        Journal, JournalError, JournalOptions, JournalReader, check_holds, publish_checkpoint,
         published_checkpoint,
     },
 };
@@ -270,6 +270,21 @@ impl DataDirectory {
     /// As [`JournalReader::open`].
     pub fn reader(&self) -> Result<JournalReader, JournalError> {
         JournalReader::open(&self.path)
+    }
+
+    /// As [`Self::reader`], for what vouches for the ledger, as a pack or a receipt does: refuses a journal that lost
+    /// entries of the published checkpoint, or has another history. Without that file it can't tell.
+    ///
+    /// # Errors
+    /// As [`Self::reader`] and [`Self::published_checkpoint`], and when the journal has not what was published.
+    pub fn whole_reader(&self) -> Result<JournalReader, JournalError> {
+        // Read first: a server may go on meanwhile.
+        let published = self.published_checkpoint()?;
+        let reader = self.reader()?;
+        if let Some(published) = published {
+            check_holds(&reader, &published)?;
+        }
+        Ok(reader)
     }
 
     /// The published checkpoint, if one has been published. Its signature is not verified.

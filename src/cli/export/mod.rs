@@ -101,11 +101,19 @@ impl Export {
 
     fn make(&self, dir: &Path, file: &mut NewFile) -> Result<Received, CliError> {
         let directory = DataDirectory::open(dir).map_err(directory_error)?;
-        let reader = directory.reader().map_err(journal_error)?;
+        let reader = directory.whole_reader().map_err(journal_error)?;
         let checkpoint = reader.checkpoint().ok_or_else(|| {
             CliError::failed(format!("{} has no entry to export yet", dir.display()))
                 .with_help("record one with `exhibit record`")
         })?;
+        if directory
+            .published_checkpoint()
+            .map_err(journal_error)?
+            .is_none()
+        {
+            let lost = "the data directory has lost its `checkpoint`: whether its journal holds all that was acknowledged is not known";
+            say("warning", lost);
+        }
         let request = PackRequest {
             start: self.range.start,
             end: self.range.end,

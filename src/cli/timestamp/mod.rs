@@ -109,7 +109,7 @@ impl TimestampCommand {
 /// The latest checkpoint that is durable.
 fn latest(dir: &Path) -> Result<(Timestamps, SignedCheckpoint), CliError> {
     let directory = DataDirectory::open(dir).map_err(directory_error)?;
-    let reader = directory.reader().map_err(journal_error)?;
+    let reader = directory.whole_reader().map_err(journal_error)?;
     let checkpoint = reader.checkpoint().ok_or_else(|| {
         CliError::failed(format!("{} has no entry to stamp yet", dir.display()))
             .with_help("record one with `exhibit record`")

@@ -42,7 +42,7 @@ pub use batch::{EntryBlock, RawBatch, StoredBatch, StoredBlock, StoredEntry};
 pub use encode::EncodedBatch;
 pub use error::{Damage, DamageKind, JournalError};
 pub use lost::LostPayload;
-pub use published::{publish_checkpoint, published_checkpoint};
+pub use published::{check_holds, publish_checkpoint, published_checkpoint};
 pub use reader::{JournalReader, RawBatches};
 pub use recover::{Cut, LostPayloads, Recovery};
 pub use scan::{Scan, scan};

@@ -92,7 +92,10 @@ pub(super) fn check_there(
 }
 
 /// Checks that a journal holds what a checkpoint covers; the root where a batch of the journal ends at that size.
-pub(super) fn check_holds(
+///
+/// # Errors
+/// When it holds less, has another root there, or can't be read.
+pub fn check_holds(
     reader: &JournalReader,
     checkpoint: &SignedCheckpoint,
 ) -> Result<(), JournalError> {

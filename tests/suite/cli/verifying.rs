@@ -145,7 +145,7 @@ fn a_journal_that_ends_within_a_batch_is_torn_or_a_write_that_was_cut_short() {
     let vkey = home.vkey();
     home.deploy_all(&["run-1", "run-2"]);
     let Home {
-        dir: _dir,
+        dir,
         ledger,
         server,
     } = home;
@@ -166,6 +166,20 @@ fn a_journal_that_ends_within_a_batch_is_torn_or_a_write_that_was_cut_short() {
             "2 entries, as the published checkpoint says",
         ],
     );
+    // Nothing is made of it that would vouch for the rest as if it were all.
+    let pack = dir.path().join("cut.zip");
+    let export = ["export", "--out", pack.to_str().unwrap(), "--dir"];
+    let offline =
+        |arguments: &[&str]| Done::of(exhibit().args(arguments).arg(&ledger).output().unwrap());
+    for vouching in [
+        &export[..],
+        &["receipt", "0", "--dir"],
+        &["checkpoint", "--dir"],
+    ] {
+        offline(vouching).is(3, &["less than the 2 of the last signed checkpoint"]);
+    }
+    assert!(!pack.exists());
+    offline(&["show", "0", "--dir"]).is(0, &["run-1"]);
     // Without a published checkpoint that says otherwise, nobody was told of the second entry; but whether is not known.
     fs::remove_file(ledger.join("checkpoint")).unwrap();
     verify().is(
@@ -181,6 +195,7 @@ fn a_journal_that_ends_within_a_batch_is_torn_or_a_write_that_was_cut_short() {
     let torn = reader.torn().unwrap().offset;
     fs::write(&segment, &bytes[..usize::try_from(torn).unwrap()]).unwrap();
     verify().is(4, &["INCOMPLETE", "the published checkpoint is missing"]);
+    offline(&export).is(0, &["has lost its `checkpoint`", "1 entry"]);
     let serve = ["serve", "--listen", "127.0.0.1:0", "--dir"];
     let refused = Done::of(exhibit().args(serve).arg(&ledger).output().unwrap());
     refused.is(3, &["checkpoint is missing", "newest audit pack"]);
