@@ -50,8 +50,8 @@ function box({ hash: value, x, kind, about }, y) {
   const full = hex(value);
   const short = `${full.slice(0, 8)}…${full.slice(-6)}`;
   const act = () => copy(full);
-  return s('g', { class: `node ${kind}`, role: 'button', tabindex: '0', 'aria-label': `${short} ${about}: ${full}. Copy`, onclick: act, onkeydown: (event) => event.key === 'Enter' && act() },
-    s('title', {}, full),
+  return s('g', { class: `node ${kind}`, role: 'button', tabindex: '0', onclick: act, onkeydown: (event) => event.key === 'Enter' && act() },
+    s('title', {}, `${short} ${about}: ${full}. Copy`),
     s('rect', { x: x - WIDE / 2, y, width: WIDE, height: TALL, rx: kind.startsWith('root') || kind === 'leaf' ? TALL / 2 : 4 }),
     s('text', { x, y: y + 18, 'text-anchor': 'middle' }, short),
     s('text', { x, y: y + 34, 'text-anchor': 'middle', class: 'about' }, about));
