@@ -59,6 +59,8 @@ pub struct Figures {
     pub open_loop_rate: u32,
     /// From the moment a call was due to its answer.
     pub append: Latency,
+    /// The same of a server that does nothing: what network, runtime and machine take of it.
+    pub append_baseline: Latency,
     /// The disk alone: a 4 KiB append and `fdatasync`.
     pub fdatasync: Latency,
     /// Entries in the ledger at the end.
@@ -105,6 +107,10 @@ impl Figures {
                     micros(&self.append),
                     quotient(self.append.p99_us, self.fdatasync.p99_us)
                 ),
+            ),
+            (
+                "the same, a server that does nothing",
+                micros(&self.append_baseline),
             ),
             ("the disk: append and fdatasync", micros(&self.fdatasync)),
             (

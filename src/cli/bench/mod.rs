@@ -113,14 +113,8 @@ async fn compare(
                 .map_err(refused)?,
         ));
     }
-    let latencies = load::open_loop(
-        client(&ledger).await?,
-        "open-loop",
-        OPEN_LOOP_RATE,
-        open_loop,
-    )
-    .await
-    .map_err(refused)?;
+    let idle = paced(&baseline, open_loop).await?;
+    let latencies = paced(&ledger, open_loop).await?;
     ledger.stop().await?;
     baseline.stop().await?;
     let payload_bytes = payload_bytes(directory)?;
@@ -129,12 +123,20 @@ async fn compare(
         unary: middle(calls),
         open_loop_rate: OPEN_LOOP_RATE,
         append: Latency::of(&latencies),
+        append_baseline: Latency::of(&idle),
         fdatasync: Latency::of(disk),
         entries: payload_bytes.0,
         payload_bytes: payload_bytes.1,
         journal_bytes: bytes_below(&directory.path().join("journal")),
         index_bytes: bytes_below(&directory.index_path()),
     })
+}
+
+/// The latencies of calls at a steady rate.
+async fn paced(server: &LocalServer, lasting: Duration) -> Result<Histogram<u64>, CliError> {
+    load::open_loop(client(server).await?, "open-loop", OPEN_LOOP_RATE, lasting)
+        .await
+        .map_err(refused)
 }
 
 async fn client(server: &LocalServer) -> Result<LedgerClient<tonic::transport::Channel>, CliError> {
