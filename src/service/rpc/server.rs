@@ -28,9 +28,9 @@ use crate::service::{
 ///
 /// What is sent ahead waits in frames while the ledger waits for its disk, and h2 counts what a frame falls short of 256
 /// bytes: where that comes to half of the connection's window, it takes the client for an attacker and closes the
-/// connection. So the one window is much smaller than the other: twenty streams can be full of events of 60 bytes, each
-/// in a frame of its own, before it comes to that, and meanwhile flow control holds the clients up.
-const STREAM_WINDOW: u32 = 128 << 10;
+/// connection. So the one window is much smaller than the other: nine streams can be full of events of 60 bytes, each in a
+/// frame of its own, before it comes to that, and meanwhile flow control holds the clients up.
+const STREAM_WINDOW: u32 = 256 << 10;
 const CONNECTION_WINDOW: u32 = 16 << 20;
 /// The most bytes of headers.
 const HEADERS_BYTES_MAX: u32 = 16 << 10;
