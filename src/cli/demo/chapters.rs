@@ -27,10 +27,11 @@ pub(super) fn story(now: i64) -> Vec<Chapter> {
 /// Routine: four events a night and service, ending a week before `now`.
 pub(super) fn nights(nights: u32, now: i64) -> Vec<Event> {
     let before = DAY.saturating_mul(i64::from(nights).saturating_add(7));
-    let mut author = Author::new("nightly", now.saturating_sub(before));
+    let began = now.saturating_sub(before);
+    let mut author = Author::new("nightly", began);
     author.chapter("nightly dependency updates");
     for night in 0..nights {
-        author.after(DAY);
+        author.wait_until(began.saturating_add(DAY.saturating_mul(i64::from(night))));
         for service in ["payments", "accounts", "search"] {
             nightly(&mut author, service, night);
         }
@@ -215,4 +216,24 @@ fn noor() -> Actor {
         "Noor Haddad",
         "noor.haddad@example.com",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn however_many_nights_there_are_none_is_to_come_or_before_the_epoch() {
+        let now = 1_790_000_000;
+        for count in [1, 25, 20_000] {
+            let times = nights(count, now).into_iter();
+            let times: Vec<i64> = times
+                .map(|event| event.occurred_at.unwrap().seconds)
+                .collect();
+            assert_eq!(times.len(), usize::try_from(count).unwrap() * 12);
+            let (first, last) = (times.iter().min().unwrap(), times.iter().max().unwrap());
+            assert!(*first > 0 && *last < now, "{first} to {last}");
+            assert!(now - last < 9 * DAY, "{last}");
+        }
+    }
 }

@@ -41,7 +41,7 @@ pub(super) struct Demo {
     #[arg(long, value_name = "DIR", value_parser = args::path)]
     dir: PathBuf,
     /// Nights of routine updates, of 12 events each, around the story
-    #[arg(long, default_value_t = 25, value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    #[arg(long, default_value_t = 25, value_parser = clap::value_parser!(u32).range(0..=20_000))]
     nights: u32,
 }
 

@@ -76,6 +76,10 @@ impl Author {
         self.clock = self.clock.saturating_add(seconds);
     }
 
+    pub(super) fn wait_until(&mut self, time: i64) {
+        self.clock = self.clock.max(time);
+    }
+
     pub(super) fn request(
         &mut self,
         of: &Delivery,
