@@ -119,10 +119,7 @@ impl RangeArgs {
     pub(super) fn refuse_empty(self) -> Result<(), CliError> {
         match self.end {
             Some(end) if end <= self.start => Err(CliError::usage(
-                format!(
-                    "there is no entry from {} up to, without, {end}",
-                    self.start
-                ),
+                format!("there is no entry from {} on and before {end}", self.start),
                 "--end is the entry after the last one; leave it out for the end of the ledger",
             )),
             _ => Ok(()),

@@ -129,8 +129,7 @@ mod tests {
         assert!(object::<Approval>(good.as_bytes()).is_ok());
         let approver =
             r#"{"change_id": "C-1", "decision": "approved", "approver": ["github:ada"]}"#;
-        let read = serde_json::from_str::<Approval>(approver);
-        assert!(read.is_err() || object::<Approval>(approver.as_bytes()).is_err());
+        assert!(object::<Approval>(approver.as_bytes()).is_err());
         for (given, meant, at) in [
             (r#"[1]"#, r#"{"a": 1}"#, Some("the whole")),
             (r#"{"a": [1]}"#, r#"{"a": {"b": 1}}"#, Some("`a`")),
