@@ -86,6 +86,10 @@ def decode_base64(text, what):
     return content
 
 
+def counted(number, one, many=None):
+    return "%d %s" % (number, one if number == 1 else many or one + "s")
+
+
 def decode_decimal(text, what):
     """A number below 2^64 without sign or leading zeros."""
     if not re.fullmatch("0|[1-9][0-9]{0,19}", text, re.ASCII) or int(text) >= 2**64:
@@ -1173,21 +1177,22 @@ class PackVerification:
     def conclude(self):
         counts, more, here = self.counts, self.more, self.range()
         self.checked += [
-            "%d entries: form, place, clock, chain and leaf of each" % counts["entries"],
-            "%d payloads, every part" % counts["payloads_whole"],
-            "%d payloads as far as they are disclosed" % counts["payloads_partial"],
-            "%d disclosed parts, against their commitments" % counts["parts_disclosed"],
-            "%d hash tiles, every hash" % more["tiles"],
+            counted(counts["entries"], "entry", "entries") + ": form, place, clock, chain and leaf of each",
+            counted(counts["payloads_whole"], "payload") + ", every part",
+            counted(counts["payloads_partial"], "payload") + " as far as disclosed",
+            counted(counts["parts_disclosed"], "disclosed part") + ", against the commitments",
+            counted(more["tiles"], "hash tile") + ", every hash",
             "that no event was recorded twice",
-            "%d lines of %s and %d rows of %s" % (more["jsonl_lines"], JSONL, more["csv_rows"], CSV),
-            "%d kept checkpoints: history continues from there" % more["trusted_checkpoints"],
-            "%d kept receipts: the entry still stands there" % more["receipts"]]
+            "%s of %s and %s of %s" % (counted(more["jsonl_lines"], "line"), JSONL,
+                                       counted(more["csv_rows"], "row"), CSV),
+            counted(more["trusted_checkpoints"], "kept checkpoint") + ": history continues from there",
+            counted(more["receipts"], "kept receipt") + ": the entry still stands there"]
         self.checked = [line for line in self.checked if not line.startswith("0 ")]
         if counts["parts_withheld"]:
-            self.not_checked.append("the content of %d withheld or erased parts: only their commitments are here"
-                                    % counts["parts_withheld"])
+            self.not_checked.append("the content of %s: only commitments are here"
+                                    % counted(counts["parts_withheld"], "withheld or erased part"))
         if counts["payloads_absent"]:
-            self.not_checked.append("%d payloads: they are not here" % counts["payloads_absent"])
+            self.not_checked.append("%s, not here" % counted(counts["payloads_absent"], "payload"))
         if self.signed and (here["start"] > 0 or here["end"] < self.signed.size):
             self.not_checked.append("the entries of the ledger outside %d to %d: it has %d, and they are not in this "
                                     "pack" % (here["start"], here["end"], self.signed.size))
@@ -2537,16 +2542,16 @@ def print_report(report):
              "altered": "DOES NOT VERIFY", "incomplete": "INCOMPLETE"}
     meaning = {"verified": "every check that was made passed",
                "verified_with_confirmed_breaks":
-                   "%d things are wrong, and the ledger itself admits it: see the confirmed breaks; every other check "
-                   "that was made passed" % report["breaks"]["confirmed"],
-               "altered": "%d things are wrong: see below" % report["findings"]["total"],
+                   "%s wrong, and the ledger itself admits it: see the confirmed breaks; every other check "
+                   "that was made passed" % counted(report["breaks"]["confirmed"], "thing is", "things are"),
+               "altered": "%s wrong: see below" % counted(report["findings"]["total"], "thing is", "things are"),
                "incomplete": "what was checked verifies, but it is not everything: " + "; ".join(report["incomplete"])}
     print("%s  %s %s of %s" % (words[report["verdict"]], "audit pack" if report["subject"] == "pack" else "receipt",
                                safe(report["path"]), safe(report["origin"])))
     print(safe(meaning[report["verdict"]]) + "\n")
     here = report["range"]
     if here and report["size"] is not None:
-        print("entries    %d up to, without, %d, of %d" % (here["start"], here["end"], report["size"]))
+        print("entries    %d..%d of %d" % (here["start"], here["end"], report["size"]))
     for name, value in (("tree size", report["size"]), ("root", report["root"]), ("key", report["key"]),
                         ("program", report["by"]["program"]), ("BLAKE3", report["by"]["blake3"]),
                         ("Ed25519", report["by"]["ed25519"])):

@@ -131,7 +131,7 @@ function verdict(report) {
   const { counts, sources, incomplete, breaks } = report;
   if (counts.entries === 0) incomplete.push('there is no entry, so nothing was verified');
   const missing = BigInt(sources.missing) - BigInt(breaks.missing_confirmed);
-  if (missing > 0n) incomplete.push(`${missing} events that producers counted never arrived`);
+  if (missing > 0n) incomplete.push(`${missing} ${missing === 1n ? 'event' : 'events'} that producers counted never arrived`);
   if (sources.truncated) incomplete.push('the producers\' counts of all sources: at most 100,000 sources and gaps are followed, and there are more');
   if (sources.repeated > 0) incomplete.push(`${sources.repeated} events carry a number that their source had used before`);
   if (report.findings.total > 0) return 'altered';
@@ -195,8 +195,8 @@ function remarks({ manifest, pack, size, checkpoint, containerDigest }, report) 
   aboutKeys(report);
   if (!report.trusted) notChecked.push('whose key this is: no key was given but the one inside the pack, and that one proves nothing');
   if (checkpoint && !report.signed) notChecked.push('the hash tiles above the bundles: no trusted key signed the checkpoint');
-  if (counts.withheld > 0) notChecked.push(`the content of ${number(counts.withheld)} withheld or erased parts: only their commitments are here`);
-  if (counts.absent > 0) notChecked.push(`${number(counts.absent)} payloads: they are not here`);
+  if (counts.withheld > 0) notChecked.push(`the content of ${many(counts.withheld, 'withheld or erased part')}: only commitments are here`);
+  if (counts.absent > 0) notChecked.push(`${many(counts.absent, 'payload')}, not here`);
   if (size !== null && (range.start > 0 || range.end < size)) {
     notChecked.push(`the entries of the ledger outside ${number(range.start)} to ${number(range.end)}: it has ${number(size)}, and they are not in this pack`);
   }
