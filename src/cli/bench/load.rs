@@ -9,7 +9,7 @@ use std::{
 };
 
 use hdrhistogram::Histogram;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tonic::{Status, transport::Channel};
 
 use crate::service::proto::{
@@ -137,9 +137,20 @@ pub async fn open_loop(
             next = next.checked_add(gap).unwrap_or(next);
         }
     });
+    let mut latencies = histogram();
+    let mut record = |ended: Result<Result<Duration, Status>, JoinError>| {
+        let took = ended.map_err(|error| Status::internal(error.to_string()))??;
+        latencies.saturating_record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        Ok::<(), Status>(())
+    };
     let mut calls = JoinSet::new();
     let mut number = 0u64;
     while let Some(due) = due.recv().await {
+        // Calls that are kept after their end take ever new memory, and its first touch can stop everything for
+        // milliseconds.
+        while let Some(ended) = calls.try_join_next() {
+            record(ended)?;
+        }
         let (mut client, event) = (client.clone(), deployment(run, number));
         calls.spawn(async move {
             let request = AppendRequest {
@@ -154,10 +165,8 @@ pub async fn open_loop(
     metronome
         .await
         .map_err(|error| Status::internal(error.to_string()))?;
-    let mut latencies = histogram();
     while let Some(ended) = calls.join_next().await {
-        let took = ended.map_err(|error| Status::internal(error.to_string()))??;
-        latencies.saturating_record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        record(ended)?;
     }
     Ok(latencies)
 }
