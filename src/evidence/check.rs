@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::ledger::{
-    event::{AHEAD_MAX, InvalidEvent},
+    event::{AHEAD_MAX, InvalidEvent, line_problem},
     position::UnixNanos,
 };
 
@@ -89,8 +89,10 @@ impl Check {
     pub(crate) fn line(&mut self, at: Path<'_>, text: &str, bytes_max: usize) {
         if text.is_empty() {
             self.refuse(at, "is empty; it must be given");
-        } else if self.fits(at, text, bytes_max) && !is_line(text) {
-            self.refuse(at, line_problem(text));
+        } else if self.fits(at, text, bytes_max)
+            && let Some(problem) = line_problem(text)
+        {
+            self.refuse(at, problem);
         }
     }
 
@@ -243,22 +245,6 @@ impl Check {
     }
 }
 
-/// Whether text is one line without white space at its ends.
-fn is_line(text: &str) -> bool {
-    if text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return true;
-    }
-    text.trim() == text && !text.chars().any(char::is_control)
-}
-
-fn line_problem(text: &str) -> &'static str {
-    if text.chars().any(char::is_control) {
-        "has a control character; send it as one line of plain text"
-    } else {
-        "begins or ends with white space; trim it"
-    }
-}
-
 fn is_lower_hex(text: &str) -> bool {
     text.bytes()
         .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
@@ -272,9 +258,11 @@ fn is_absolute_uri(text: &str) -> bool {
         && scheme
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
-    let clean = !rest
-        .chars()
-        .any(|c| c.is_control() || c.is_whitespace() || matches!(c, '<' | '>' | '"' | '\\'));
+    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>' | b'"' | b'\\');
+    let clean = rest.bytes().all(plain)
+        || !rest
+            .chars()
+            .any(|c| c.is_control() || c.is_whitespace() || matches!(c, '<' | '>' | '"' | '\\'));
     // `https:` alone, or `https://`, names nothing.
     scheme_fits && clean && !rest.trim_start_matches('/').is_empty()
 }

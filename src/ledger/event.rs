@@ -1,12 +1,17 @@
 //! The valid event: what a producer says happened, ready to become an entry.
 //!
 //! An [`Event`] can only be made by [`Event::new`], which checks every limit and names the field that breaks one;
-//! after it no invalid event exists. Its commitments are computed here too, off the write path's one thread.
+//! after it no invalid event exists. Its payload is encoded and committed to here too, off the write path's one thread,
+//! which then has nothing to do but to copy: an event is two pieces of memory, however many fields and parts it has.
+
+use std::fmt;
 
 use super::{
     entry::{EVENT_ID, EVENT_TYPE, EntryFields, PRODUCER, SOURCE, SUBJECT, TextField},
     hash::{PartCommitment, PayloadCommitment},
-    payload::{DisclosedPart, MalformedPayload, PAYLOAD_BYTES_MAX, Part, Salt, check_parts},
+    payload::{
+        DisclosedPart, MalformedPayload, PAYLOAD_BYTES_MAX, Part, Salt, decode_parts, encode_parts,
+    },
     position::UnixNanos,
 };
 
@@ -52,11 +57,23 @@ pub struct NewEvent {
     pub parts: Vec<NewPart>,
 }
 
-/// A valid event with its payload and commitments.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A valid event with its payload and the commitment to it.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Event {
-    event: NewEvent,
+    occurred_at: UnixNanos,
+    source_sequence: u64,
     commitment: PayloadCommitment,
+    texts: Texts,
+    /// As it stands in a bundle.
+    payload: Vec<u8>,
+}
+
+/// The text fields of an event, one behind the other: type, source, id, subject, producer.
+#[derive(Clone, PartialEq, Eq)]
+struct Texts {
+    joined: String,
+    /// Where each ends but the last.
+    ends: [usize; 4],
 }
 
 /// Why an event is refused: the field, what is wrong with it, and the way out.
@@ -106,60 +123,51 @@ impl Event {
             ));
         }
         let parts: Vec<Part<'_>> = event.parts.iter().map(NewPart::as_part).collect();
-        check_parts(&parts).map_err(|error| payload_error(&error))?;
-        let commitment = PayloadCommitment::of_parts(parts.iter().map(Part::commitment));
-        Ok(Self { event, commitment })
+        let mut payload = Vec::with_capacity(bundled_bytes(&event.parts));
+        encode_parts(&parts, &mut payload).map_err(|error| payload_error(&error))?;
+        Ok(Self {
+            occurred_at: event.occurred_at,
+            source_sequence: event.source_sequence,
+            commitment: PayloadCommitment::of_parts(parts.iter().map(Part::commitment)),
+            texts: Texts::of(&event),
+            payload,
+        })
     }
 
     /// What the entry takes from the event.
     pub fn fields(&self) -> EntryFields<'_> {
+        let [event_type, source, event_id, subject, producer] = self.texts.each();
         EntryFields {
-            occurred_at: self.event.occurred_at,
-            source_sequence: self.event.source_sequence,
+            occurred_at: self.occurred_at,
+            source_sequence: self.source_sequence,
             commitment: self.commitment,
-            event_type: &self.event.event_type,
-            source: &self.event.source,
-            event_id: &self.event.event_id,
-            subject: &self.event.subject,
-            producer: &self.event.producer,
+            event_type,
+            source,
+            event_id,
+            subject,
+            producer,
         }
+    }
+
+    /// The payload's bytes, as they stand in a bundle.
+    pub fn payload(&self) -> &[u8] {
+        &self.payload
     }
 
     /// The payload's parts, the body first.
     pub fn parts(&self) -> Vec<Part<'_>> {
-        self.event.parts.iter().map(NewPart::as_part).collect()
+        match decode_parts(&self.payload) {
+            Ok((parts, _)) => parts,
+            Err(error) => unreachable!("the event's own encoding does not decode: {error}"),
+        }
     }
 
-    /// Bytes of payload content, all parts together.
-    pub fn payload_bytes(&self) -> usize {
-        self.event
-            .parts
-            .iter()
-            .map(|part| part.content.len())
-            .fold(0, usize::saturating_add)
-    }
-
-    /// About how many bytes its entry and payload take before compression: all that has no limit of its own, and a
-    /// share for each field and part.
+    /// About how many bytes its entry and payload take before compression.
     pub fn stored_bytes(&self) -> usize {
         const ENTRY_BYTES: usize = 256;
-        const PART_BYTES: usize = 64;
-        let event = &self.event;
-        let texts = [
-            &event.event_type,
-            &event.source,
-            &event.event_id,
-            &event.subject,
-            &event.producer,
-        ];
-        let parts = event.parts.iter().map(|part| {
-            let texts = part.name.len().saturating_add(part.content_type.len());
-            texts
-                .saturating_add(part.content.len())
-                .saturating_add(PART_BYTES)
-        });
-        let texts = texts.into_iter().map(String::len);
-        texts.chain(parts).fold(ENTRY_BYTES, usize::saturating_add)
+        ENTRY_BYTES
+            .saturating_add(self.texts.joined.len())
+            .saturating_add(self.payload.len())
     }
 
     /// Whether a stored entry and payload say the same as this event. The salts are fresh each time, the place in
@@ -182,23 +190,61 @@ impl Event {
             stored.occurred_at,
             stored.source_sequence,
         );
+        let parts = self.parts();
         fields
-            && self.event.parts.len() == payload.len()
-            && self
-                .event
-                .parts
+            && parts.len() == payload.len()
+            && parts
                 .iter()
                 .zip(payload)
-                .all(|(new, stored)| match stored {
-                    Part::Withheld(_) => false,
-                    Part::Disclosed(part) => {
-                        (
-                            new.name.as_str(),
-                            new.content_type.as_str(),
-                            new.content.as_slice(),
-                        ) == (part.name, part.content_type, part.content)
-                    }
-                })
+                .all(|(new, stored)| said(stored).is_some() && said(new) == said(stored))
+    }
+}
+
+/// What a part says; nothing where it is withheld.
+fn said<'a>(part: &Part<'a>) -> Option<(&'a str, &'a str, &'a [u8])> {
+    match part {
+        Part::Withheld(_) => None,
+        Part::Disclosed(part) => Some((part.name, part.content_type, part.content)),
+    }
+}
+
+impl fmt::Debug for Event {
+    /// Without the payload, which has the salts.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Event").field(&self.fields()).finish()
+    }
+}
+
+impl Texts {
+    fn of(event: &NewEvent) -> Self {
+        let each = [
+            event.event_type.as_str(),
+            &event.source,
+            &event.event_id,
+            &event.subject,
+            &event.producer,
+        ];
+        let mut joined = String::with_capacity(each.iter().map(|text| text.len()).sum());
+        let mut ends = [0; 4];
+        for (position, text) in each.into_iter().enumerate() {
+            joined.push_str(text);
+            if let Some(end) = ends.get_mut(position) {
+                *end = joined.len();
+            }
+        }
+        Self { joined, ends }
+    }
+
+    fn each(&self) -> [&str; 5] {
+        let [a, b, c, d] = self.ends;
+        let piece = |from, to| self.joined.get(from..to).unwrap_or_default();
+        [
+            piece(0, a),
+            piece(a, b),
+            piece(b, c),
+            piece(c, d),
+            piece(d, self.joined.len()),
+        ]
     }
 }
 
@@ -218,6 +264,18 @@ impl NewPart {
     }
 }
 
+/// How many bytes parts take in a bundle: their texts and content, and what stands around them.
+fn bundled_bytes(parts: &[NewPart]) -> usize {
+    const AROUND: usize = 64;
+    let bytes = |part: &NewPart| {
+        let texts = part.name.len().saturating_add(part.content_type.len());
+        texts
+            .saturating_add(part.content.len())
+            .saturating_add(AROUND)
+    };
+    parts.iter().map(bytes).fold(8, usize::saturating_add)
+}
+
 /// Checks one text field of an event: its length, and that it can be printed on one line.
 fn check_text(limits: TextField, text: &str) -> Result<(), InvalidEvent> {
     if text.len() < limits.bytes_min {
@@ -231,19 +289,24 @@ fn check_text(limits: TextField, text: &str) -> Result<(), InvalidEvent> {
         );
         return Err(InvalidEvent::new(limits.name, problem));
     }
+    line_problem(text).map_or(Ok(()), |problem| {
+        Err(InvalidEvent::new(limits.name, problem))
+    })
+}
+
+/// Why text is not one line without white space at its ends; nothing where it is one.
+pub(crate) fn line_problem(text: &str) -> Option<&'static str> {
+    let plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if plain && !text.starts_with(' ') && !text.ends_with(' ') {
+        return None;
+    }
     if text.chars().any(char::is_control) {
-        return Err(InvalidEvent::new(
-            limits.name,
-            "has a control character; send it as one line of plain text",
-        ));
+        Some("has a control character; send it as one line of plain text")
+    } else if text.trim() != text {
+        Some("begins or ends with white space; trim it")
+    } else {
+        None
     }
-    if text.trim() != text {
-        return Err(InvalidEvent::new(
-            limits.name,
-            "begins or ends with white space; trim it",
-        ));
-    }
-    Ok(())
 }
 
 fn payload_error(error: &MalformedPayload) -> InvalidEvent {
@@ -259,145 +322,4 @@ fn payload_error(error: &MalformedPayload) -> InvalidEvent {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: UnixNanos = UnixNanos::new(1_790_000_000_000_000_000);
-
-    fn part(name: &str, content: &[u8]) -> NewPart {
-        NewPart {
-            salt: Salt::from_bytes([1; 32]),
-            name: name.into(),
-            content_type: "text/plain".into(),
-            content: content.into(),
-        }
-    }
-
-    fn valid() -> NewEvent {
-        NewEvent {
-            event_type: "t".into(),
-            source: "s".into(),
-            event_id: "i".into(),
-            subject: String::new(),
-            producer: "p".into(),
-            occurred_at: NOW,
-            source_sequence: 1,
-            parts: vec![part("body", b"b"), part("actor", b"a")],
-        }
-    }
-
-    /// A change to the valid event, the field it spoils, and what is said of it.
-    type Spoiled = (fn(&mut NewEvent), &'static str, &'static str);
-
-    #[test]
-    fn what_is_wrong_is_said_of_its_field() {
-        let spoiled: [Spoiled; 16] = [
-            (|e| e.event_type.clear(), "event_type", "is empty"),
-            (|e| e.source.clear(), "source", "is empty"),
-            (|e| e.event_id.clear(), "event_id", "is empty"),
-            (|e| e.producer.clear(), "producer", "is empty"),
-            (
-                |e| e.event_type = "x".repeat(256),
-                "event_type",
-                "256 bytes",
-            ),
-            (|e| e.event_id = "é".repeat(128), "event_id", "256 bytes"),
-            (|e| e.subject = "x".repeat(1025), "subject", "1025 bytes"),
-            (|e| e.source = "a\nb".into(), "source", "control character"),
-            (
-                |e| e.subject = "a\u{7f}".into(),
-                "subject",
-                "control character",
-            ),
-            (|e| e.subject = " a".into(), "subject", "white space"),
-            (|e| e.event_id = "a\u{a0}".into(), "event_id", "white space"),
-            (
-                |e| e.occurred_at = UnixNanos::new(u64::MAX),
-                "occurred_at",
-                "a day ahead",
-            ),
-            (|e| e.parts.clear(), "payload", "1 to 32 parts"),
-            (|e| e.parts.swap(0, 1), "payload", "named \"body\""),
-            (|e| e.parts.push(part("actor", b"")), "payload", "two parts"),
-            (
-                |e| e.parts[1].content = vec![0; PAYLOAD_BYTES_MAX],
-                "payload",
-                "send at most",
-            ),
-        ];
-        assert!(Event::new(valid(), NOW).is_ok());
-        for (spoil, field, why) in spoiled {
-            let mut event = valid();
-            spoil(&mut event);
-            let error = Event::new(event, NOW).unwrap_err();
-            assert_eq!(error.field, field);
-            assert!(error.problem.contains(why), "{error}");
-        }
-    }
-
-    #[test]
-    fn an_event_may_be_old_or_a_day_ahead_and_no_more() {
-        let at = |nanos| {
-            Event::new(
-                NewEvent {
-                    occurred_at: UnixNanos::new(nanos),
-                    ..valid()
-                },
-                NOW,
-            )
-            .is_ok()
-        };
-        let limit = NOW.value().saturating_add(AHEAD_MAX.value());
-        assert!(at(0) && at(1) && at(limit) && !at(limit.saturating_add(1)));
-        // A ledger whose clock stands at the end of time takes everything, and does not overflow.
-        let last = NewEvent {
-            occurred_at: UnixNanos::new(u64::MAX),
-            ..valid()
-        };
-        assert!(Event::new(last, UnixNanos::new(u64::MAX)).is_ok());
-    }
-
-    #[test]
-    fn a_second_try_says_the_same_under_other_salts_and_another_producer_only() {
-        let first = Event::new(valid(), NOW).unwrap();
-        let says_the_same = |change: fn(&mut NewEvent)| {
-            let mut again = valid();
-            change(&mut again);
-            Event::new(again, NOW)
-                .unwrap()
-                .says_the_same(first.fields(), &first.parts())
-        };
-        assert!(says_the_same(|_| {}));
-        assert!(says_the_same(
-            |e| e.parts[0].salt = Salt::from_bytes([9; 32])
-        ));
-        assert!(says_the_same(|e| e.producer = "somebody else".into()));
-        let different: [fn(&mut NewEvent); 9] = [
-            |e| e.event_type = "u".into(),
-            |e| e.subject = "x".into(),
-            |e| e.occurred_at = UnixNanos::new(1),
-            |e| e.source_sequence = 2,
-            |e| e.parts[1].content = b"z".to_vec(),
-            |e| e.parts[1].name = "z".into(),
-            |e| e.parts[1].content_type = "z".into(),
-            |e| e.parts.truncate(1),
-            |e| e.parts.push(part("more", b"")),
-        ];
-        for change in different {
-            assert!(!says_the_same(change));
-        }
-        let mut erased = first.parts();
-        erased[1] = Part::Withheld(erased[1].commitment());
-        assert!(!first.says_the_same(first.fields(), &erased));
-    }
-
-    #[test]
-    fn an_event_commits_to_exactly_its_parts() {
-        let event = Event::new(valid(), NOW).unwrap();
-        assert_eq!(
-            event.fields().commitment,
-            super::super::payload::payload_commitment(&event.parts())
-        );
-        assert_eq!(event.payload_bytes(), 2);
-    }
-}
+mod tests;

@@ -5,7 +5,6 @@ use std::cell::RefCell;
 use crate::ledger::{
     checkpoint::SignedCheckpoint,
     event::Event,
-    payload::encode_parts,
     position::{EntryIndex, TreeSize, count},
     state::Batch,
     tile::push_entry,
@@ -190,8 +189,7 @@ impl EncodedBatch {
 impl Filling {
     fn push(&mut self, entry: &[u8], event: &Event) -> Result<(), JournalError> {
         push_entry(&mut self.entries, entry).map_err(|error| invalid(error.to_string()))?;
-        encode_parts(&event.parts(), &mut self.payloads)
-            .map_err(|error| invalid(error.to_string()))?;
+        self.payloads.extend_from_slice(event.payload());
         self.count = self.count.saturating_add(1);
         Ok(())
     }
