@@ -20,13 +20,18 @@ use super::{
 
 thread_local! {
     /// Making one, and the first touch of its memory, costs as much as compressing a small batch.
-    static COMPRESSOR: RefCell<Option<Compressor>> = const { RefCell::new(None) };
+    static WORKSHOP: RefCell<Option<Workshop>> = const { RefCell::new(None) };
 }
 
-/// A compressor with the level it was made for.
-struct Compressor {
+/// A compressor with the level it was made for, and the memory that batches are made in.
+struct Workshop {
     level: i32,
-    zstd: zstd::bulk::Compressor<'static>,
+    compressor: zstd::bulk::Compressor<'static>,
+    filling: Filling,
+    /// One section, compressed.
+    scratch: Vec<u8>,
+    /// All sections of the batch.
+    stored: Vec<u8>,
 }
 
 /// A batch as it will stand on disk, but for the numbers of its place, which [`super::Journal::append`] puts in.
@@ -53,11 +58,9 @@ struct Filling {
 }
 
 /// What has been compressed so far.
-struct Sections<'c> {
-    compressor: &'c mut zstd::bulk::Compressor<'static>,
+struct Sections<'w> {
+    workshop: &'w mut Workshop,
     blocks: Vec<Block>,
-    stored: Vec<u8>,
-    scratch: Vec<u8>,
     raw_bytes: usize,
 }
 
@@ -74,29 +77,11 @@ impl EncodedBatch {
         level: i32,
     ) -> Result<Self, JournalError> {
         check(batch, checkpoint)?;
-        COMPRESSOR.with_borrow_mut(|kept| {
-            let compressor = Compressor::for_level(kept, level)?;
-            Self::compressed(batch, checkpoint, Sections::new(compressor))
+        WORKSHOP.with_borrow_mut(|kept| {
+            let mut sections = Sections::new(Workshop::for_level(kept, level)?);
+            sections.take_all(batch)?;
+            Self::assemble(batch, checkpoint, sections)
         })
-    }
-
-    fn compressed(
-        batch: &Batch,
-        checkpoint: &SignedCheckpoint,
-        mut sections: Sections<'_>,
-    ) -> Result<Self, JournalError> {
-        let mut filling = Filling::default();
-        let mut index = batch.first;
-        for (entry, event) in batch.entries.iter().zip(&batch.events) {
-            filling.push(entry, event)?;
-            index = index.plus(1);
-            let tile_ends = index.value().is_multiple_of(BLOCK_ENTRIES_MAX);
-            if tile_ends || filling.payloads.len() >= BLOCK_PAYLOAD_BYTES {
-                sections.take(&mut filling)?;
-            }
-        }
-        sections.take(&mut filling)?;
-        Self::assemble(batch, checkpoint, sections)
     }
 
     fn assemble(
@@ -117,12 +102,12 @@ impl EncodedBatch {
         let mut frame = Vec::with_capacity(
             FRAME_HEADER_BYTES
                 .saturating_add(table_length)
-                .saturating_add(sections.stored.len()),
+                .saturating_add(sections.workshop.stored.len()),
         );
         frame.resize(FRAME_HEADER_BYTES, 0);
         table.encode(&mut frame);
         let checksum = Checksum::of(frame.get(FRAME_HEADER_BYTES..).unwrap_or_default());
-        frame.extend_from_slice(&sections.stored);
+        frame.extend_from_slice(&sections.workshop.stored);
         Ok(Self {
             first: batch.first,
             count: to_u32(batch.entries.len())?,
@@ -193,62 +178,34 @@ impl Filling {
         self.count = self.count.saturating_add(1);
         Ok(())
     }
+
+    fn clear(&mut self) {
+        self.count = 0;
+        self.entries.clear();
+        self.payloads.clear();
+    }
 }
 
-impl Compressor {
+impl Workshop {
     /// The one that was kept if it has this level, or a new one, which is kept.
-    fn for_level(
-        kept: &mut Option<Self>,
-        level: i32,
-    ) -> Result<&mut zstd::bulk::Compressor<'static>, JournalError> {
+    fn for_level(kept: &mut Option<Self>, level: i32) -> Result<&mut Self, JournalError> {
         let fitting = kept.take().filter(|kept| kept.level == level);
-        let compressor = match fitting {
-            Some(compressor) => compressor,
+        let workshop = match fitting {
+            Some(workshop) => workshop,
             None => Self {
                 level,
-                zstd: zstd::bulk::Compressor::new(level)
+                compressor: zstd::bulk::Compressor::new(level)
                     .map_err(|error| invalid(format!("compression level {level}: {error}")))?,
+                filling: Filling::default(),
+                scratch: Vec::new(),
+                stored: Vec::new(),
             },
         };
-        Ok(&mut kept.insert(compressor).zstd)
-    }
-}
-
-impl<'c> Sections<'c> {
-    fn new(compressor: &'c mut zstd::bulk::Compressor<'static>) -> Self {
-        Self {
-            compressor,
-            blocks: Vec::new(),
-            stored: Vec::new(),
-            scratch: Vec::new(),
-            raw_bytes: 0,
-        }
+        Ok(kept.insert(workshop))
     }
 
-    /// Compresses the block that has been filled, and empties it.
-    fn take(&mut self, filling: &mut Filling) -> Result<(), JournalError> {
-        if filling.count == 0 {
-            return Ok(());
-        }
-        let block = Block {
-            count: filling.count,
-            entries: self.compress(&filling.entries)?,
-            payloads: self.compress(&filling.payloads)?,
-        };
-        self.blocks.push(block);
-        filling.count = 0;
-        filling.entries.clear();
-        filling.payloads.clear();
-        Ok(())
-    }
-
-    fn compress(&mut self, raw: &[u8]) -> Result<Section, JournalError> {
-        self.raw_bytes = self.raw_bytes.saturating_add(raw.len());
-        if self.raw_bytes > BATCH_BYTES_MAX {
-            let problem =
-                format!("it has over {BATCH_BYTES_MAX} bytes; put fewer events in a batch");
-            return Err(invalid(problem));
-        }
+    fn compress(&mut self, what: fn(&Filling) -> &[u8]) -> Result<Section, JournalError> {
+        let raw = what(&self.filling);
         self.scratch.clear();
         self.scratch
             .reserve(zstd::zstd_safe::compress_bound(raw.len()));
@@ -261,6 +218,60 @@ impl<'c> Sections<'c> {
             stored: to_u32(self.scratch.len())?,
             checksum: Checksum::of(&self.scratch),
         })
+    }
+}
+
+impl<'w> Sections<'w> {
+    /// None so far. What an earlier batch left in the workshop is put away: it may have ended with an error.
+    fn new(workshop: &'w mut Workshop) -> Self {
+        workshop.filling.clear();
+        workshop.stored.clear();
+        Self {
+            workshop,
+            blocks: Vec::new(),
+            raw_bytes: 0,
+        }
+    }
+
+    fn take_all(&mut self, batch: &Batch) -> Result<(), JournalError> {
+        let mut index = batch.first;
+        for (entry, event) in batch.entries.iter().zip(&batch.events) {
+            let filling = &mut self.workshop.filling;
+            filling.push(entry, event)?;
+            index = index.plus(1);
+            let tile_ends = index.value().is_multiple_of(BLOCK_ENTRIES_MAX);
+            if tile_ends || filling.payloads.len() >= BLOCK_PAYLOAD_BYTES {
+                self.take()?;
+            }
+        }
+        self.take()
+    }
+
+    /// Compresses the block that has been filled, and empties it.
+    fn take(&mut self) -> Result<(), JournalError> {
+        let Filling {
+            count,
+            entries,
+            payloads,
+        } = &self.workshop.filling;
+        if *count == 0 {
+            return Ok(());
+        }
+        let (count, raw_bytes) = (*count, entries.len().saturating_add(payloads.len()));
+        self.raw_bytes = self.raw_bytes.saturating_add(raw_bytes);
+        if self.raw_bytes > BATCH_BYTES_MAX {
+            let problem =
+                format!("it has over {BATCH_BYTES_MAX} bytes; put fewer events in a batch");
+            return Err(invalid(problem));
+        }
+        let block = Block {
+            count,
+            entries: self.workshop.compress(|filling| &filling.entries)?,
+            payloads: self.workshop.compress(|filling| &filling.payloads)?,
+        };
+        self.blocks.push(block);
+        self.workshop.filling.clear();
+        Ok(())
     }
 }
 
