@@ -3,6 +3,8 @@
 //! The text is three lines, origin, decimal size and base64 root, and is signed as a note by the key whose name is
 //! the origin. Extension lines of other logs are kept and mean nothing here; this ledger writes none.
 
+use std::sync::Arc;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 
 use super::{
@@ -23,9 +25,12 @@ pub struct Checkpoint {
     pub root: RootHash,
 }
 
-/// A checkpoint with the note it was read from or signed as.
+/// A checkpoint with the note it was read from or signed as. A copy shares both: every receipt of a batch has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignedCheckpoint {
+pub struct SignedCheckpoint(Arc<Signed>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Signed {
     checkpoint: Checkpoint,
     note: Note,
 }
@@ -155,34 +160,29 @@ impl Checkpoint {
     /// Signs the checkpoint with the ledger's key.
     pub fn sign(self, key: &SigningKey) -> SignedCheckpoint {
         let note = key.sign(&self.to_text());
-        SignedCheckpoint {
-            checkpoint: self,
-            note,
-        }
+        SignedCheckpoint::of(self, note)
     }
 }
 
 impl SignedCheckpoint {
+    fn of(checkpoint: Checkpoint, note: Note) -> Self {
+        Self(Arc::new(Signed { checkpoint, note }))
+    }
+
     /// Reads a checkpoint, and checks its form, not its signatures.
     ///
     /// # Errors
     /// Says what of the form is not kept.
     pub fn parse(bytes: &[u8]) -> Result<Self, CheckpointError> {
         let note = Note::parse(bytes)?;
-        Ok(Self {
-            checkpoint: Checkpoint::from_text(note.text())?,
-            note,
-        })
+        Ok(Self::of(Checkpoint::from_text(note.text())?, note))
     }
 
     /// Reads a checkpoint as [`Self::parse`] does, whatever root it gives an empty ledger: for whoever has more to say
     /// about it before that.
     pub(super) fn parse_form(bytes: &[u8]) -> Result<Self, CheckpointError> {
         let note = Note::parse(bytes)?;
-        Ok(Self {
-            checkpoint: Checkpoint::of_form(note.text())?,
-            note,
-        })
+        Ok(Self::of(Checkpoint::of_form(note.text())?, note))
     }
 
     /// Reads a checkpoint, and checks that the ledger whose key is trusted made it.
@@ -203,18 +203,18 @@ impl SignedCheckpoint {
         if key.key_type() == KeyType::CosignatureV1 {
             return Err(CheckpointError::NotALedgersKey(key.to_string()));
         }
-        if self.checkpoint.origin != *key.name() {
+        if self.0.checkpoint.origin != *key.name() {
             return Err(CheckpointError::OtherOrigin {
                 expected: key.name().to_string(),
-                found: self.checkpoint.origin.to_string(),
+                found: self.0.checkpoint.origin.to_string(),
             });
         }
-        Ok(self.note.verify(key)?)
+        Ok(self.0.note.verify(key)?)
     }
 
     /// What it says.
     pub fn checkpoint(&self) -> &Checkpoint {
-        &self.checkpoint
+        &self.0.checkpoint
     }
 
     /// The checkpoint with more signatures behind those that are there.
@@ -225,15 +225,13 @@ impl SignedCheckpoint {
         self,
         lines: impl IntoIterator<Item = SignatureLine>,
     ) -> Result<Self, CheckpointError> {
-        Ok(Self {
-            checkpoint: self.checkpoint,
-            note: self.note.with_signatures(lines)?,
-        })
+        let Signed { checkpoint, note } = Arc::unwrap_or_clone(self.0);
+        Ok(Self::of(checkpoint, note.with_signatures(lines)?))
     }
 
     /// The note, with all its signatures.
     pub fn note(&self) -> &Note {
-        &self.note
+        &self.0.note
     }
 }
 

@@ -159,16 +159,19 @@ impl Receipt {
 /// The bytes of the `.tlog-proof` file.
 impl fmt::Display for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{HEADER}\nextra {}\nindex {}",
-            BASE64.encode(&self.entry),
-            self.index
-        )?;
+        // One piece of memory for all lines: every recorded event may ask for this.
+        const HASH_LINE_BYTES: usize = 45;
+        let entry_bytes = self.entry.len().saturating_mul(2);
+        let proof_bytes = self.proof.len().saturating_mul(HASH_LINE_BYTES);
+        let mut lines = String::with_capacity(entry_bytes.saturating_add(proof_bytes));
+        BASE64.encode_string(&self.entry, &mut lines);
+        write!(f, "{HEADER}\nextra {lines}\nindex {}\n", self.index)?;
+        lines.clear();
         for hash in &self.proof {
-            writeln!(f, "{}", BASE64.encode(hash.as_bytes()))?;
+            BASE64.encode_string(hash.as_bytes(), &mut lines);
+            lines.push('\n');
         }
-        write!(f, "\n{}", self.checkpoint.note())
+        write!(f, "{lines}\n{}", self.checkpoint.note())
     }
 }
 
