@@ -11,6 +11,7 @@ use super::{
     },
     listing::{Listing, Wanted},
     pages::{PageSender, Pages, pages},
+    witnessed::published,
 };
 use crate::{
     ledger::{
@@ -75,11 +76,14 @@ pub(super) async fn get_consistency_proof(
     ledger: Ledger,
     request: proto::GetConsistencyProofRequest,
 ) -> Result<proto::GetConsistencyProofResponse, Status> {
-    let checkpoint = ledger.checkpoint();
-    let size = checkpoint.checkpoint().size;
+    let published = published(&ledger)?;
+    let (size, of_published) = (
+        ledger.checkpoint().checkpoint().size,
+        published.checkpoint().size,
+    );
     let (old, new) = match (request.old_size, request.new_size) {
         (0, _) => return Err(invalid_field("old_size", "is 0; it is at least 1")),
-        (old, 0) => (old, size.value()),
+        (old, 0) => (old, of_published.value()),
         (old, new) => (old, new),
     };
     if new > size.value() {
@@ -87,7 +91,7 @@ pub(super) async fn get_consistency_proof(
     }
     if old > new {
         return Err(if request.new_size == 0 {
-            beyond_the_end("the size", old, size)
+            beyond_the_end("the size", old, of_published)
         } else {
             invalid_field("old_size", format!("is {old}, larger than new_size, {new}"))
         });
@@ -100,7 +104,7 @@ pub(super) async fn get_consistency_proof(
         Ok(proto::GetConsistencyProofResponse {
             new_size: new,
             hashes: hashes.collect(),
-            checkpoint: checkpoint.note().to_string(),
+            checkpoint: published.note().to_string(),
         })
     })
     .await

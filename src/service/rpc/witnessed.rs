@@ -112,7 +112,11 @@ pub(super) async fn exportable(
     }
 }
 
-fn published(ledger: &Ledger) -> Result<Arc<SignedCheckpoint>, Status> {
+/// The published checkpoint.
+///
+/// # Errors
+/// [`Reason::NotWitnessed`] where there is none yet.
+pub(super) fn published(ledger: &Ledger) -> Result<Arc<SignedCheckpoint>, Status> {
     ledger.published().ok_or_else(|| {
         let told = "no checkpoint has been witnessed yet; try again, or ask the ledger's operator about its witnesses";
         refusal(Reason::NotWitnessed, told)

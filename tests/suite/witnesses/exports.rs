@@ -1,7 +1,7 @@
 //! Exports, and what the policy keeps from the world.
 
 use exhibit::service::{
-    proto::{ExportPackRequest, Wait, ledger_client::LedgerClient},
+    proto::{ExportPackRequest, GetConsistencyProofRequest, Wait, ledger_client::LedgerClient},
     rpc::errors::{Reason, reason_of},
 };
 use tonic::{Code, Status, transport::Channel};
@@ -27,6 +27,16 @@ async fn export(client: &mut LedgerClient<Channel>, end: u64, path: &Path) -> Re
     Ok(())
 }
 
+/// The checkpoint that a proof from the first entry on leads to, and its size.
+async fn proven(client: &mut LedgerClient<Channel>) -> Result<(u64, String), Status> {
+    let request = GetConsistencyProofRequest {
+        old_size: 1,
+        new_size: 0,
+    };
+    let proof = client.get_consistency_proof(request).await?.into_inner();
+    Ok((proof.new_size, proof.checkpoint))
+}
+
 fn entries_of(report: &str) -> Option<&str> {
     report.lines().find(|line| line.contains("ntries"))
 }
@@ -42,6 +52,8 @@ async fn a_server_that_fails_closed_exports_nothing_that_it_does_not_publish() {
     let mut first = client(&server).await;
     answers(&mut first, vec![request("one", Wait::Durable)]).await;
     let refused = export(&mut first, 0, &pack).await.unwrap_err();
+    assert_eq!(reason_of(&refused), Some(Reason::NotWitnessed));
+    let refused = proven(&mut first).await.unwrap_err();
     assert_eq!(reason_of(&refused), Some(Reason::NotWitnessed));
 
     scene.door.set(OPEN);
@@ -61,6 +73,16 @@ async fn a_server_that_fails_closed_exports_nothing_that_it_does_not_publish() {
     assert!(
         entries_of(&report).is_some_and(|line| line.contains('2')),
         "{report}"
+    );
+    let (size, checkpoint) = proven(&mut third).await.unwrap();
+    assert_eq!(size, 2);
+    assert!(
+        checkpoint
+            .lines()
+            .filter(|line| line.starts_with("— "))
+            .count()
+            > 1,
+        "{checkpoint}"
     );
     let refused = export(&mut third, 3, &pack).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unavailable);
