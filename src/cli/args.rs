@@ -47,18 +47,11 @@ pub(super) fn range(value: &str) -> Result<IndexRange, String> {
     })
 }
 
-/// Reads how long something may take or lasts.
+/// Reads how long something may take or lasts: a second to 30 days.
 #[cfg(feature = "server")]
 pub(super) fn period(value: &str) -> Result<Duration, String> {
-    let example = "write it as 30s, 5m or 1h; it is at least 1s and at most 30 days";
-    let span: jiff::SignedDuration = value.parse().map_err(|_| example)?;
-    let span = Duration::try_from(span).map_err(|_| example)?;
     let days = Duration::from_secs(30 * 24 * 3600);
-    if (Duration::from_secs(1)..=days).contains(&span) {
-        Ok(span)
-    } else {
-        Err(example.to_owned())
-    }
+    crate::service::config::duration(value, Duration::from_secs(1)..=days)
 }
 
 /// Reads a ledger's name.

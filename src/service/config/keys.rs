@@ -364,7 +364,8 @@ fn authorities(text: &str) -> Result<Vec<String>, String> {
     Ok(urls)
 }
 
-fn duration(text: &str, range: RangeInclusive<Duration>) -> Result<Duration, String> {
+/// Reads a length of time with its unit, such as `10s`.
+pub(crate) fn duration(text: &str, range: RangeInclusive<Duration>) -> Result<Duration, String> {
     let value = text
         .parse::<jiff::SignedDuration>()
         .ok()

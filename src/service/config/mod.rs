@@ -18,6 +18,7 @@ use std::{
     time::Duration,
 };
 
+pub(crate) use keys::duration;
 use keys::{KEYS, Key};
 
 use crate::{
