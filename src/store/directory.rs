@@ -31,7 +31,7 @@ use crate::ledger::{
 
 use super::{
     disk::{Disk, FsDisk, Readers},
-    durable::NotDurable,
+    durable::{DiskError, During as _},
     journal::{
         Journal, JournalError, JournalOptions, JournalReader, check_holds, publish_checkpoint,
         published_checkpoint,
@@ -345,7 +345,7 @@ fn check_format(path: &Path) -> Result<(), DirectoryError> {
                 DirectoryError::NotADataDirectory(path.to_owned())
             });
         }
-        Err(error) => return Err(error).during("read", &file),
+        Err(error) => return Err(DiskError::new("read", &file, error).into()),
     };
     let found = found.trim_end().to_owned();
     match found.strip_prefix(FORMAT_PREFIX).map(str::parse::<u32>) {
@@ -400,30 +400,15 @@ pub fn refuse_exposed(_path: &Path) -> Result<(), DirectoryError> {
 }
 
 pub(super) fn sync_directory(path: &Path) -> Result<(), DirectoryError> {
-    FsDisk.sync_directory(path).during("sync", path)
+    Ok(FsDisk.sync_directory(path).during("sync", path)?)
 }
 
-impl From<NotDurable> for DirectoryError {
-    fn from(error: NotDurable) -> Self {
+impl From<DiskError> for DirectoryError {
+    fn from(error: DiskError) -> Self {
         Self::Io {
             action: error.action,
             path: error.path,
             source: error.source,
         }
-    }
-}
-
-/// Names the operation and the file of a system error.
-pub(super) trait During<T> {
-    fn during(self, action: &'static str, path: &Path) -> Result<T, DirectoryError>;
-}
-
-impl<T> During<T> for io::Result<T> {
-    fn during(self, action: &'static str, path: &Path) -> Result<T, DirectoryError> {
-        self.map_err(|source| DirectoryError::Io {
-            action,
-            path: path.to_owned(),
-            source,
-        })
     }
 }

@@ -8,10 +8,10 @@ use std::{
 
 use super::disk::{Access, Disk, Readers};
 
-/// An operation of the disk that failed, so that what was asked for is not known to be durable.
+/// An operation of the disk that failed: what was asked for was not read, or is not known to be durable.
 #[derive(Debug, thiserror::Error)]
 #[error("could not {action} {}: {source}", .path.display())]
-pub struct NotDurable {
+pub struct DiskError {
     /// What was tried.
     pub action: &'static str,
     /// On which file or directory.
@@ -20,11 +20,37 @@ pub struct NotDurable {
     pub source: io::Error,
 }
 
+impl DiskError {
+    /// Names the operation and the file of a system error.
+    pub fn new(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self {
+            action,
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
+/// Names the operation and the file of a system error.
+pub trait During<T> {
+    /// Says what was tried, and on which file or directory.
+    ///
+    /// # Errors
+    /// The system's, with these.
+    fn during(self, action: &'static str, path: &Path) -> Result<T, DiskError>;
+}
+
+impl<T> During<T> for io::Result<T> {
+    fn during(self, action: &'static str, path: &Path) -> Result<T, DiskError> {
+        self.map_err(|source| DiskError::new(action, path, source))
+    }
+}
+
 /// Makes a directory for its owner alone, and those above it that are missing. One that is there already stays as it is.
 ///
 /// # Errors
 /// When one can't be made, or its name can't be made durable.
-pub fn make_directory(disk: &dyn Disk, path: &Path) -> Result<(), NotDurable> {
+pub fn make_directory(disk: &dyn Disk, path: &Path) -> Result<(), DiskError> {
     let made = match disk.create_directory(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             make_directory(disk, parent_of(path))?;
@@ -36,16 +62,16 @@ pub fn make_directory(disk: &dyn Disk, path: &Path) -> Result<(), NotDurable> {
         }
         there => there,
     };
-    sync_name(disk, path, made.map_err(failed("make", path))?)
+    sync_name(disk, path, made.during("make", path)?)
 }
 
 /// Makes the name of a directory durable. One that was there may be of a try that was interrupted just before this.
-fn sync_name(disk: &dyn Disk, path: &Path, made: bool) -> Result<(), NotDurable> {
+fn sync_name(disk: &dyn Disk, path: &Path, made: bool) -> Result<(), DiskError> {
     let parent = parent_of(path);
     match disk.sync_directory(parent) {
         // Who may not read the parent has not made what is in it.
         Err(error) if !made && error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
-        synced => synced.map_err(failed("sync", parent)),
+        synced => synced.during("sync", parent),
     }
 }
 
@@ -68,32 +94,19 @@ pub fn replace_file(
     directory: &Path,
     name: &str,
     content: &[u8],
-) -> Result<(), NotDurable> {
+) -> Result<(), DiskError> {
     let (path, next) = (directory.join(name), directory.join(format!("{name}.next")));
     match disk.remove(&next) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(failed("remove", &next)(error));
+            return Err(DiskError::new("remove", &next, error));
         }
         _ => {}
     }
-    let file = disk
-        .create(&next, Readers::All)
-        .map_err(failed("create", &next))?;
-    file.write_at(0, content).map_err(failed("write", &next))?;
-    file.sync().map_err(failed("sync", &next))?;
-    disk.rename(&next, &path)
-        .map_err(failed("replace", &path))?;
-    disk.sync_directory(directory)
-        .map_err(failed("sync", directory))
-}
-
-fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> NotDurable {
-    let path = path.to_owned();
-    move |source| NotDurable {
-        action,
-        path,
-        source,
-    }
+    let file = disk.create(&next, Readers::All).during("create", &next)?;
+    file.write_at(0, content).during("write", &next)?;
+    file.sync().during("sync", &next)?;
+    disk.rename(&next, &path).during("replace", &path)?;
+    disk.sync_directory(directory).during("sync", directory)
 }
 
 /// Reads a file whole, up to a number of bytes; `None` where it is not there.

@@ -12,7 +12,7 @@ use std::{
 
 use super::{
     disk::{Disk as _, FsDisk},
-    durable::{NotDurable, make_directory},
+    durable::{DiskError, During as _, make_directory},
 };
 use crate::ledger::{
     checkpoint::SignedCheckpoint,
@@ -169,7 +169,7 @@ fn names(directory: &Path) -> Result<Vec<String>, TimestampsError> {
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error).during("list", directory),
+        Err(error) => return Err(DiskError::new("list", directory, error).into()),
     };
     let mut names = Vec::new();
     for entry in entries {
@@ -216,35 +216,20 @@ fn put(directory: &Path, name: &str, content: &[u8]) -> Result<bool, TimestampsE
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
             sync(directory).map(|()| false)
         }
-        Err(error) => Err(error.error).during("make", &path),
+        Err(error) => Err(DiskError::new("make", &path, error.error).into()),
     }
 }
 
 fn sync(directory: &Path) -> Result<(), TimestampsError> {
-    FsDisk.sync_directory(directory).during("sync", directory)
+    Ok(FsDisk.sync_directory(directory).during("sync", directory)?)
 }
 
-impl From<NotDurable> for TimestampsError {
-    fn from(error: NotDurable) -> Self {
+impl From<DiskError> for TimestampsError {
+    fn from(error: DiskError) -> Self {
         Self::Io {
             action: error.action,
             path: error.path,
             source: error.source,
         }
-    }
-}
-
-/// Names the operation and the file of a system error.
-trait During<T> {
-    fn during(self, action: &'static str, path: &Path) -> Result<T, TimestampsError>;
-}
-
-impl<T> During<T> for io::Result<T> {
-    fn during(self, action: &'static str, path: &Path) -> Result<T, TimestampsError> {
-        self.map_err(|source| TimestampsError::Io {
-            action,
-            path: path.to_owned(),
-            source,
-        })
     }
 }

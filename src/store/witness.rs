@@ -20,11 +20,9 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::{
-    directory::{
-        DirectoryError, During, FORMAT, UNFINISHED, begin, finish, refuse_exposed, write_file,
-    },
+    directory::{DirectoryError, FORMAT, UNFINISHED, begin, finish, refuse_exposed, write_file},
     disk::{Disk, FsDisk, Lock, Readers},
-    durable::{NotDurable, make_directory, read_file, replace_file},
+    durable::{DiskError, During as _, make_directory, read_file, replace_file},
 };
 use crate::ledger::{
     checkpoint::{CheckpointError, SignedCheckpoint},
@@ -94,7 +92,7 @@ pub enum WitnessError {
     },
     /// The last checkpoint could not be kept, so it is not cosigned.
     #[error(transparent)]
-    NotKept(#[from] NotDurable),
+    NotKept(#[from] DiskError),
 }
 
 impl WitnessDirectory {

@@ -11,7 +11,7 @@ use crate::{
     ledger::note::NOTE_BYTES_MAX,
     store::{
         disk::Disk,
-        durable::{NotDurable, read_file, replace_file},
+        durable::{DiskError, read_file, replace_file},
     },
 };
 
@@ -22,7 +22,7 @@ pub const WITNESSED_FILE: &str = "witnessed";
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotKept {
     #[error(transparent)]
-    Disk(#[from] NotDurable),
+    Disk(#[from] DiskError),
     /// A defect, or the runtime is being shut down.
     #[error("the thread that was to write it ended without a word: {0}")]
     Ended(#[from] tokio::task::JoinError),
@@ -66,6 +66,6 @@ impl Kept {
 }
 
 /// What keeping came to: a task that panicked kept nothing.
-pub(super) async fn outcome(keeping: JoinHandle<Result<(), NotDurable>>) -> Result<(), NotKept> {
+pub(super) async fn outcome(keeping: JoinHandle<Result<(), DiskError>>) -> Result<(), NotKept> {
     Ok(keeping.await??)
 }

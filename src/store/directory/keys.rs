@@ -6,9 +6,7 @@ use std::{fs, io, path::PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::{
-    DataDirectory, DirectoryError, During as _, refuse_exposed, sync_directory, write_file,
-};
+use super::{DataDirectory, DirectoryError, refuse_exposed, sync_directory, write_file};
 use crate::{
     ledger::{
         keys::KeyHistory,
@@ -18,7 +16,7 @@ use crate::{
     },
     store::{
         disk::{Disk as _, FsDisk, Readers},
-        durable::make_directory,
+        durable::{DiskError, During as _, make_directory},
     },
 };
 
@@ -62,7 +60,7 @@ impl DataDirectory {
         let mut names = match FsDisk.list(&directory) {
             Ok(names) => names,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(error).during("list", &directory),
+            Err(error) => return Err(DiskError::new("list", &directory, error).into()),
         };
         names.sort_unstable();
         let secrets = names

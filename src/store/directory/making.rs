@@ -3,10 +3,10 @@
 
 use std::{io, path::Path};
 
-use super::{DirectoryError, During as _, FORMAT, UNFINISHED};
+use super::{DirectoryError, FORMAT, UNFINISHED};
 use crate::store::{
     disk::{Disk, Readers},
-    durable::make_directory,
+    durable::{DiskError, During as _, make_directory},
 };
 
 /// Makes the directory for its owner alone: it will hold payloads and a key. One that is there stays as it is, and may hold
@@ -27,7 +27,7 @@ pub(in crate::store) fn begin(
     }
     let unfinished = path.join(UNFINISHED);
     write_file(disk, &unfinished, format.as_bytes(), Readers::All)?;
-    disk.sync_directory(path).during("sync", path)
+    Ok(disk.sync_directory(path).during("sync", path)?)
 }
 
 /// Makes the names in the directory durable, and then says that all are there.
@@ -35,7 +35,7 @@ pub(in crate::store) fn finish(disk: &dyn Disk, path: &Path) -> Result<(), Direc
     disk.sync_directory(path).during("sync", path)?;
     disk.rename(&path.join(UNFINISHED), &path.join(FORMAT))
         .during("finish", path)?;
-    disk.sync_directory(path).during("sync", path)
+    Ok(disk.sync_directory(path).during("sync", path)?)
 }
 
 /// Replaces a file's content, and makes it durable, but not its name.
@@ -47,11 +47,11 @@ pub(in crate::store) fn write_file(
 ) -> Result<(), DirectoryError> {
     match disk.remove(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(error).during("replace", path);
+            return Err(DiskError::new("replace", path, error).into());
         }
         _ => {}
     }
     let file = disk.create(path, readers).during("create", path)?;
     file.write_at(0, content).during("write", path)?;
-    file.sync().during("sync", path)
+    Ok(file.sync().during("sync", path)?)
 }

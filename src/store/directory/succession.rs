@@ -18,8 +18,8 @@ use std::{fs, io, path::Path};
 use zeroize::Zeroizing;
 
 use super::{
-    DataDirectory, DirectoryError, During as _, KEY, VERIFIER_KEY, keys::KEYS, keys::SECRET,
-    refuse_exposed, sync_directory, write_file,
+    DataDirectory, DirectoryError, KEY, VERIFIER_KEY, keys::KEYS, keys::SECRET, refuse_exposed,
+    sync_directory, write_file,
 };
 use crate::{
     ledger::{
@@ -29,7 +29,7 @@ use crate::{
     },
     store::{
         disk::{FsDisk, Readers},
-        durable::{make_directory, read_file, replace_file},
+        durable::{DiskError, During as _, make_directory, read_file, replace_file},
     },
 };
 
@@ -157,7 +157,7 @@ impl DataDirectory {
         let pending = directory.join(PENDING);
         match fs::remove_file(&pending) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(error).during("remove", &pending)
+                Err(DiskError::new("remove", &pending, error).into())
             }
             _ => sync_directory(&directory),
         }

@@ -9,7 +9,7 @@ use crate::{
         note::KeyName,
         position::{EntryIndex, TreeSize},
     },
-    store::durable::NotDurable,
+    store::durable::DiskError,
 };
 
 use super::FORMAT_VERSION;
@@ -235,27 +235,12 @@ impl fmt::Display for Damage {
     }
 }
 
-impl From<NotDurable> for JournalError {
-    fn from(error: NotDurable) -> Self {
+impl From<DiskError> for JournalError {
+    fn from(error: DiskError) -> Self {
         Self::Disk {
             action: error.action,
             path: error.path,
             source: error.source,
         }
-    }
-}
-
-/// Names the operation and the file of a system error.
-pub(super) trait During<T> {
-    fn during(self, action: &'static str, path: &std::path::Path) -> Result<T, JournalError>;
-}
-
-impl<T> During<T> for io::Result<T> {
-    fn during(self, action: &'static str, path: &std::path::Path) -> Result<T, JournalError> {
-        self.map_err(|source| JournalError::Disk {
-            action,
-            path: path.to_owned(),
-            source,
-        })
     }
 }

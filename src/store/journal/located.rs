@@ -6,6 +6,7 @@ use crate::ledger::{
     checkpoint::SignedCheckpoint,
     position::{EntryIndex, count, length},
 };
+use crate::store::durable::During as _;
 
 use super::{
     SAMPLE_BYTES,
@@ -14,7 +15,7 @@ use super::{
         read_section,
     },
     committed::Lookup,
-    error::{Damage, DamageKind, During, JournalError, PAYLOADS},
+    error::{Damage, DamageKind, JournalError, PAYLOADS},
     frame::{FRAME_HEADER_BYTES, FRAME_HEADER_LENGTH, FrameHeader, FrameKind, Mark, Position},
     place::Place,
     segment::{SegmentFile, Window},

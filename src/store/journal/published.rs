@@ -14,15 +14,11 @@ use crate::{
     },
     store::{
         disk::Disk,
-        durable::{read_file, replace_file},
+        durable::{During as _, read_file, replace_file},
     },
 };
 
-use super::{
-    error::{During, JournalError},
-    reader::JournalReader,
-    recover::Examined,
-};
+use super::{error::JournalError, reader::JournalReader, recover::Examined};
 
 /// The file in the data directory.
 const FILE: &str = "checkpoint";

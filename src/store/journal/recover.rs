@@ -11,12 +11,15 @@ use crate::{
         note::KeyName,
         position::{EntryIndex, TreeSize},
     },
-    store::disk::{Access, Disk},
+    store::{
+        disk::{Access, Disk},
+        durable::During as _,
+    },
 };
 
 use super::{
     batch::RawBatch,
-    error::{Damage, DamageKind, During, JournalError},
+    error::{Damage, DamageKind, JournalError},
     frame::{NoSegmentHeader, Position, SEGMENT_HEADER_LENGTH, SegmentHeader},
     frames::{Frame, Frames},
     located::Located,

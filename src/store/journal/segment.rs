@@ -8,12 +8,15 @@ use std::{
 
 use crate::{
     ledger::position::{EntryIndex, count, length},
-    store::disk::{Access, Disk, DiskFile},
+    store::{
+        disk::{Access, Disk, DiskFile},
+        durable::During as _,
+    },
 };
 
 use super::{
     checksum::Checksum,
-    error::{Damage, DamageKind, During, JournalError},
+    error::{Damage, DamageKind, JournalError},
     frame::{
         FRAME_HEADER_LENGTH, FrameHeader, FrameKind, NoSegmentHeader, Position,
         SEGMENT_HEADER_BYTES, SEGMENT_HEADER_LENGTH, SegmentHeader,

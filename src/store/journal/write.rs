@@ -4,14 +4,17 @@ use std::{io, path::Path, sync::Arc};
 
 use crate::{
     ledger::{checkpoint::SignedCheckpoint, note::KeyName, position::TreeSize},
-    store::disk::{Access, Disk, DiskFile, Lock, Readers},
+    store::{
+        disk::{Access, Disk, DiskFile, Lock, Readers},
+        durable::During as _,
+    },
 };
 
 use super::{
     JournalOptions,
     committed::{Committed, OpenSegment, Shared},
     encode::EncodedBatch,
-    error::{During, JournalError},
+    error::JournalError,
     frame::{Position, SEGMENT_HEADER_LENGTH, SegmentHeader},
     published::{check_holds, check_there, publish_checkpoint, published_checkpoint},
     reader::JournalReader,
@@ -345,10 +348,8 @@ fn make_durable(
 ) -> Result<(), JournalError> {
     file.write_at(0, header).during("write", path)?;
     file.sync().during("sync", path)?;
-    shared
-        .disk
-        .sync_directory(&shared.directory)
-        .during("sync", &shared.directory)
+    let named = shared.disk.sync_directory(&shared.directory);
+    Ok(named.during("sync", &shared.directory)?)
 }
 
 fn lock(disk: &dyn Disk, directory: &Path) -> Result<Lock, JournalError> {
@@ -357,7 +358,7 @@ fn lock(disk: &dyn Disk, directory: &Path) -> Result<Lock, JournalError> {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
             Err(JournalError::Locked(directory.to_owned()))
         }
-        lock => lock.during("lock", &path),
+        lock => Ok(lock.during("lock", &path)?),
     }
 }
 
