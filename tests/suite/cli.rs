@@ -5,6 +5,7 @@ mod flags;
 mod forging;
 mod histories;
 mod keys;
+mod killed;
 mod monitoring;
 mod recording;
 mod refusals;
