@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, fmt};
 
+pub(super) use crate::pack::counted::{counted, grouped};
+
 /// Styles. They only repeat what the words say.
 pub(super) mod style {
     use anstyle::{AnsiColor, Style};
@@ -138,24 +140,6 @@ pub(super) fn indented(json: &str) -> String {
     text
 }
 
-/// A count with its noun: `1 entry`, `1,024 entries`.
-pub(super) fn counted(count: u64, one: &str, many: &str) -> String {
-    format!("{} {}", grouped(count), if count == 1 { one } else { many })
-}
-
-/// A number with its digits in groups of three.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len().saturating_mul(2));
-    for (place, digit) in (0..digits.len()).rev().zip(digits.chars()) {
-        text.push(digit);
-        if place > 0 && place % 3 == 0 {
-            text.push(',');
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,11 +180,5 @@ mod tests {
   }
 }"#;
         assert_eq!(indented(json), expected);
-    }
-
-    #[test]
-    fn digits_stand_in_groups_of_three() {
-        let texts = [0, 999, 1000, 1_234_567].map(grouped);
-        assert_eq!(texts, ["0", "999", "1,000", "1,234,567"]);
     }
 }

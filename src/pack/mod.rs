@@ -10,6 +10,7 @@
 pub mod breaks;
 pub mod carried;
 mod container;
+pub(crate) mod counted;
 pub mod derived;
 #[doc(hidden)]
 pub mod fuzz;

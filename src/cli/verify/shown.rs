@@ -145,7 +145,6 @@ impl Shown<'_> {
     fn checked(&self) -> Vec<String> {
         let more = &self.report.more;
         let mut lines: Vec<String> = self.report.checked.clone();
-        lines.retain(|line| !line.starts_with("0 "));
         if more.trusted_checkpoints > 0 {
             let kept = counted(
                 more.trusted_checkpoints,
@@ -161,7 +160,11 @@ impl Shown<'_> {
         }
         if more.receipts > 0 && self.report.subject != Subject::Receipt {
             let kept = counted(more.receipts, "kept receipt", "kept receipts");
-            lines.push(format!("{kept}: the entry still stands there"));
+            let stands = match more.receipts {
+                1 => "the entry still stands there",
+                _ => "their entries still stand there",
+            };
+            lines.push(format!("{kept}: {stands}"));
         }
         lines
     }

@@ -4,7 +4,10 @@
 //! its digest too. So a verification compares each with the text that this program has built in, and with those of
 //! earlier versions. See [`judge`].
 
-use super::manifest::{FileDigest, Manifest, tool};
+use super::{
+    manifest::{FileDigest, Manifest, README, VERIFIER_KEY, tool},
+    write::readme::readme,
+};
 use crate::ledger::{
     finding::{Finding, FindingKind},
     hash::FileHash,
@@ -38,10 +41,7 @@ pub const CARRIED: &[Carried] = &[Carried {
 impl Carried {
     /// Its length and hash.
     pub fn digest(&self) -> FileDigest {
-        FileDigest {
-            bytes: count(self.bytes.len()),
-            blake3: FileHash::of(self.bytes),
-        }
+        digest(self.bytes)
     }
 
     fn was_released_as(&self, hash: &FileHash) -> bool {
@@ -61,8 +61,60 @@ pub enum Judgement {
     Unknown(String),
 }
 
+/// Says of a pack of this version that it lacks a file which each has; of other versions nothing is known.
+pub fn missed(manifest: &Manifest, path: &str) -> Option<String> {
+    let due = manifest.tool == tool() && !manifest.files.contains_key(path);
+    due.then(|| {
+        format!(
+            "{path}: it is not here, and {} puts one into every pack",
+            manifest.tool
+        )
+    })
+}
+
 /// Judges a file of a pack by its digest.
 pub fn judge(manifest: &Manifest, path: &str, there: &FileDigest) -> Judgement {
+    match path {
+        VERIFIER_KEY => judge_key(manifest, there),
+        README => judge_readme(manifest, there),
+        _ => judge_carried(manifest, path, there),
+    }
+}
+
+/// The key beside the manifest must be the one that the manifest names.
+fn judge_key(manifest: &Manifest, there: &FileDigest) -> Judgement {
+    if digest(format!("{}\n", manifest.key).as_bytes()) == *there {
+        return Judgement::Good;
+    }
+    let expected = format!("the key {}", manifest.key);
+    let finding = Finding::new(FindingKind::ManifestMismatch, expected, "another text");
+    Judgement::Changed(finding.in_place(VERIFIER_KEY))
+}
+
+/// What is said to people must be what this program says of such a pack.
+fn judge_readme(manifest: &Manifest, there: &FileDigest) -> Judgement {
+    if digest(readme(manifest).as_bytes()) == *there {
+        return Judgement::Good;
+    }
+    if manifest.tool == tool() {
+        let expected = format!("what {} says of such a pack", manifest.tool);
+        let finding = Finding::new(FindingKind::DerivedMismatch, expected, "another text");
+        return Judgement::Changed(finding.in_place(README));
+    }
+    Judgement::Unknown(format!(
+        "{README}: only its digest, against the manifest; {} is said to have written it, and this program says it otherwise",
+        manifest.tool
+    ))
+}
+
+fn digest(bytes: &[u8]) -> FileDigest {
+    FileDigest {
+        bytes: count(bytes.len()),
+        blake3: FileHash::of(bytes),
+    }
+}
+
+fn judge_carried(manifest: &Manifest, path: &str, there: &FileDigest) -> Judgement {
     let Some(carried) = CARRIED.iter().find(|carried| carried.path == path) else {
         return Judgement::Good;
     };

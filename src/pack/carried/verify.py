@@ -1186,7 +1186,8 @@ class PackVerification:
             "%s of %s and %s of %s" % (counted(more["jsonl_lines"], "line"), JSONL,
                                        counted(more["csv_rows"], "row"), CSV),
             counted(more["trusted_checkpoints"], "kept checkpoint") + ": history continues from there",
-            counted(more["receipts"], "kept receipt") + ": the entry still stands there"]
+            "%s: %s there" % (counted(more["receipts"], "kept receipt"), "the entry still stands"
+                              if more["receipts"] == 1 else "their entries still stand")]
         self.checked = [line for line in self.checked if not line.startswith("0 ")]
         if counts["parts_withheld"]:
             self.not_checked.append("the content of %s: only commitments are here"
@@ -1515,9 +1516,11 @@ class ManifestCheck:
             there = digests[path] if path in digests else self.digest_of(path, said["bytes"])
             if there is not None and there != said:
                 self.findings.add("manifest_mismatch", None, json.dumps(said), json.dumps(there), path)
-            if path == "verify.py" and there is not None:
+            if path == LOG_VKEY and there is not None and there == said:
+                self.judge_key_file(there)
+            elif path == "verify.py" and there is not None:
                 self.judge_script(there)
-            elif path not in due and path != KEY_HISTORY:
+            elif path == README or path not in due and path != KEY_HISTORY:
                 self.check.not_checked.append("%s: only its digest, against the manifest, which nobody signs" % path)
         if MANIFEST in files.paths() and isinstance(files, Zip):
             found = files.digest_before(MANIFEST)
@@ -1539,6 +1542,11 @@ class ManifestCheck:
                               problem, path)
             return None
         return {"bytes": read, "blake3": hasher.digest().hex()}
+
+    def judge_key_file(self, there):
+        """Whether the key beside the manifest is the one that the manifest names."""
+        if there["blake3"] != blake3_hex((self.manifest["key"] + "\n").encode()):
+            self.findings.add("manifest_mismatch", None, "the key " + self.manifest["key"], "another text", LOG_VKEY)
 
     def judge_script(self, there):
         """Whether the pack carries this very program."""

@@ -13,7 +13,7 @@ use crate::{
         tile::TILE_WIDTH,
     },
     pack::{
-        carried::{Judgement, judge},
+        carried::{CARRIED, Judgement, judge, missed},
         manifest::{
             CHECKPOINT, EVENTS_CSV, EVENTS_JSONL, FileDigest, INDEX_HTML, KEY_HISTORY, MANIFEST,
             Manifest, PackCounts, Period, README, VERIFIER_KEY,
@@ -167,6 +167,12 @@ fn compare_files(
         findings.push(mismatch(MANIFEST, expected, one));
     }
     unknown.extend(extra_remark(manifest));
+    let carried = CARRIED.iter().map(|carried| carried.path);
+    unknown.extend(
+        carried
+            .chain([INDEX_HTML])
+            .filter_map(|path| missed(manifest, path)),
+    );
     for (path, digest) in &manifest.files {
         let there = match path.as_str() {
             EVENTS_JSONL => found.jsonl,
@@ -182,12 +188,17 @@ fn compare_files(
             },
         };
         let Some(there) = there else { continue };
-        if there != *digest {
+        let named = there == *digest;
+        if !named {
             findings.push(mismatch(path, text(digest), text(&there)));
         }
         match judge(manifest, path, &there) {
             Judgement::Good => {}
-            Judgement::Changed(finding) => findings.push(finding),
+            // A text that is not the one of the manifest needs no second finding; a program does.
+            Judgement::Changed(finding) if named || finding.kind == FindingKind::CarriedAltered => {
+                findings.push(finding);
+            }
+            Judgement::Changed(_) => {}
             Judgement::Unknown(remark) => unknown.push(remark),
         }
     }
@@ -215,21 +226,27 @@ fn compare_files(
 
 /// Says which files nothing but the manifest accounts for.
 fn extra_remark(manifest: &Manifest) -> Option<String> {
-    let mut extra = manifest.files.keys().filter(|path| is_extra(path));
+    let extra: Vec<_> = manifest
+        .files
+        .keys()
+        .filter(|path| is_extra(path))
+        .collect();
     let shown: Vec<_> = extra
-        .by_ref()
+        .iter()
         .take(EXTRA_SHOWN_MAX)
         .map(|path| format!("{path:?}"))
         .collect();
-    let more = extra.count();
-    let shown = shown.join(", ");
-    match (shown.as_str(), more) {
-        ("", _) => None,
-        (shown, 0) => Some(format!(
-            "{shown}: only the digest of each was checked, against the manifest"
+    let names = shown.join(", ");
+    match (extra.len(), extra.len().saturating_sub(shown.len())) {
+        (0, _) => None,
+        (1, _) => Some(format!(
+            "{names}: only its digest was checked, against the manifest"
         )),
-        (shown, more) => Some(format!(
-            "{shown} and {more} more files: only the digest of each was checked, against the manifest"
+        (_, 0) => Some(format!(
+            "{names}: only the digest of each was checked, against the manifest"
+        )),
+        (_, more) => Some(format!(
+            "{names} and {more} more files: only the digest of each was checked, against the manifest"
         )),
     }
 }

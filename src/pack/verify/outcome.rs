@@ -9,16 +9,12 @@ use crate::{
     },
     pack::{
         breaks::BreaksStatement,
+        counted::counted,
         manifest::Manifest,
         report::{MoreCounts, REPORT_FORMAT, Report, Subject, Verdict},
         sequence::{GAPS_MAX, SOURCES_MAX, SourcesStatement},
     },
 };
-
-/// A count with its noun.
-fn counted(count: u64, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
-}
 
 fn entries_checked(counts: &Counts) -> String {
     let entries = counted(counts.entries, "entry", "entries");
@@ -62,10 +58,9 @@ pub(super) fn pack_remarks(manifest: Option<&Manifest>, report: &mut Report) {
         ));
     }
     if counts.payloads_absent > 0 {
-        report.not_checked.push(format!(
-            "{} that are not here",
-            payloads(counts.payloads_absent)
-        ));
+        report
+            .not_checked
+            .push(format!("{}, not here", payloads(counts.payloads_absent)));
     }
     if let (Some(size), Some(range)) = (report.size, report.range)
         && (range.start > EntryIndex::default() || range.end < size.next_index())
@@ -130,6 +125,7 @@ pub(super) fn expect(expected: Option<Expected>, report: &mut Report) {
 
 /// Reaches the verdict.
 pub(super) fn conclude(report: &mut Report) {
+    report.checked.retain(|line| !line.starts_with("0 "));
     if report.counts.entries == 0 {
         report
             .incomplete

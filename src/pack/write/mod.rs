@@ -5,7 +5,7 @@ mod bundles;
 mod disclosure;
 pub(super) mod page;
 mod prepare;
-mod readme;
+pub(super) mod readme;
 mod session;
 mod timestamps;
 

@@ -2,10 +2,14 @@
 
 use std::fmt::Write as _;
 
-use crate::pack::{carried::CARRIED, manifest::Manifest};
+use crate::pack::{
+    carried::CARRIED,
+    counted::{counted, grouped},
+    manifest::Manifest,
+};
 
 /// The text for this pack.
-pub(super) fn readme(manifest: &Manifest) -> String {
+pub(in crate::pack) fn readme(manifest: &Manifest) -> String {
     let mut text = String::new();
     // Writing to a string can't fail.
     let _ = numbers(manifest, &mut text);
@@ -23,13 +27,16 @@ fn numbers(manifest: &Manifest, text: &mut String) -> std::fmt::Result {
     writeln!(text, "AUDIT PACK of the ledger {}\n", manifest.origin)?;
     writeln!(
         text,
-        "Entries      {} to {} (without the last number) of {}: {} entries",
-        range.start, range.end, manifest.tree_size, counts.entries
+        "Entries      {}..{} (without the last number) of {}: {}",
+        range.start,
+        range.end,
+        manifest.tree_size,
+        counted(counts.entries, "entry", "entries")
     )?;
     if manifest.requested != manifest.range {
         writeln!(
             text,
-            "             asked for: {} to {}; entries come in bundles of 256; of those around the range no payload is disclosed",
+            "             asked for: {}..{}; entries come in bundles of 256; of those around the range no payload is disclosed",
             manifest.requested.start, manifest.requested.end
         )?;
     }
@@ -38,8 +45,10 @@ fn numbers(manifest: &Manifest, text: &mut String) -> std::fmt::Result {
     }
     writeln!(
         text,
-        "Payloads     {} disclosed in full, {} with parts withheld or erased ({} parts)",
-        counts.payloads_whole, counts.payloads_partial, counts.parts_withheld
+        "Payloads     {} disclosed in full, {} with parts withheld or erased ({})",
+        grouped(counts.payloads_whole),
+        grouped(counts.payloads_partial),
+        counted(counts.parts_withheld, "part", "parts")
     )?;
     let lost = counts
         .entries
@@ -48,14 +57,19 @@ fn numbers(manifest: &Manifest, text: &mut String) -> std::fmt::Result {
     if lost > 0 {
         writeln!(
             text,
-            "Lost         {lost} payloads, which the ledger itself says in an entry: verification shows which, why, and who says so"
+            "Lost         {}, which the ledger itself says in an entry: verification shows which, why, and who says so",
+            counted(lost, "payload", "payloads")
         )?;
     }
     let sources = &manifest.sources;
     writeln!(
         text,
-        "Producers    {} sources count their events: {} numbers missing, {} repeated, {} late; {} events uncounted",
-        sources.counting, sources.missing, sources.repeated, sources.late, sources.uncounted
+        "Producers    {} of their events: {} missing, {} repeated, {} late; {} uncounted",
+        counted(sources.counting, "source keeps count", "sources keep count"),
+        counted(sources.missing, "number", "numbers"),
+        grouped(sources.repeated),
+        grouped(sources.late),
+        counted(sources.uncounted, "event", "events"),
     )?;
     writeln!(text, "Root         {}", manifest.root)?;
     writeln!(text, "Key          {}", manifest.key)?;

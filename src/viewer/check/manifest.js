@@ -1,7 +1,8 @@
 // `manifest.json`: read strictly, in the one form that src/pack/manifest.rs writes, and compared with what is there.
 
-import { Malformed, exact, hex, rfc3339, text } from './bytes.js';
+import { Malformed, exact, hex, rfc3339, text, utf8 } from './bytes.js';
 import { finding } from './findings.js';
+import { fileHash } from './hashes.js';
 import { parse, plain, write } from './json.js';
 import { KEY_HISTORY } from './layout.js';
 import { WIDTH } from './tree.js';
@@ -106,6 +107,7 @@ export function compareManifest({ manifest, checkpoint, pack, digests, container
     const there = digests.get(path);
     if (there?.problem) found.push(finding('container_damaged', null, 'a readable file', there.problem, path));
     else if (there && (said.bytes !== there.bytes || said.blake3 !== there.blake3)) found.push(finding(LISTINGS.includes(path) ? 'derived_mismatch' : 'manifest_mismatch', null, write(said), write(there), path));
+    else if (there && path === 'log.vkey' && there.blake3 !== hex(fileHash(utf8(`${manifest.key}\n`)))) found.push(finding('manifest_mismatch', null, `the key ${manifest.key}`, 'another text', path));
     else if (!there && path !== 'manifest.json' && !pack.embedded) found.push(finding('manifest_mismatch', null, 'the file', 'it is not there', path));
   }
   if (containerDigest && containerDigest !== manifest.container) {

@@ -228,7 +228,7 @@ function aboutFiles(manifest, pack, notChecked) {
   const stamps = paths.filter((path) => isTimestamp(path) && path.endsWith('.tsr')).length;
   if (stamps > 0) notChecked.push(`${stamps} time stamps, of which only the files' digests were looked at: \`exhibit verify\` checks who stamped what, and when`);
   notChecked.push('events.jsonl and events.csv, line by line: `exhibit verify` makes them again and compares');
-  if (!pack.embedded && manifest) notChecked.push('verify.py and index.html in the pack, but for their digests in the manifest, which nobody signs: `exhibit verify` knows what they should be');
+  if (!pack.embedded && manifest) notChecked.push('README.txt, verify.py and index.html in the pack, but for their digests in the manifest, which nobody signs: `exhibit verify` knows what they should be');
 }
 
 /** Whose signatures on the checkpoint this page does not check. */
