@@ -52,8 +52,11 @@ impl CheckpointCommand {
             };
             let history = KeyHistory::parse(history.as_bytes())
                 .map_err(|source| untrusted(Box::new(source)))?;
-            Keyring::carried(key, &history)
-                .open(note.as_bytes())
+            let signed = SignedCheckpoint::parse(note.as_bytes())
+                .map_err(|source| untrusted(Box::new(source)))?;
+            // What was stated since says nothing about this tree.
+            Keyring::carried(key, &history.before(signed.checkpoint().size))
+                .verify(&signed)
                 .map_err(|source| untrusted(Box::new(source)))?;
         }
         output.print(&Note::checkpoint(note))?;

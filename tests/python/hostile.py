@@ -110,7 +110,7 @@ def signatures(packs):
     text = "%s\n5\n%s\n" % (m.ORIGIN, m.B64(ledger.root()))
 
     def add(name, lines, trusted, exit):
-        files = m.pack_files(ledger, signed=text + "\n" + "".join(lines), more={v.KEY_HISTORY: statement.encode()},
+        files = m.pack_files(ledger, signed=text + "\n" + "".join(lines), more={v.KEY_HISTORY: statement.encode(), v.LOG_VKEY: (m.vkey(seed=new) + "\n").encode()},
                              manifest={"key": m.vkey(seed=new)})
         packs.add("signatures, " + name, m.sealed(files), exit, key=m.vkey(seed=trusted))
 
@@ -124,7 +124,8 @@ def signatures(packs):
         add("by the newest key, and a wrong one by the older", [good, older_wrong], trusted, ALTERED)
         add("a wrong one by the older key, and by the newest", [older_wrong, good], trusted, ALTERED)
         add("by the newest key, right and wrong", [good, wrong], trusted, ALTERED)
-        add("by the older key alone, which was not retired", [older], trusted, VERIFIED)
+        # For who trusts the successor it signs nothing alone: a history can leave out that it was retired.
+        add("by the older key alone, which was not retired", [older], trusted, VERIFIED if trusted == old else ALTERED)
     add("an S that is not below the order", [m.signature_line(m.ORIGIN, new, text, higher(v, m.sign(new, text.encode())))],
         new, ALTERED)
 

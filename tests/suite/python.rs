@@ -13,9 +13,12 @@ use exhibit::{
 };
 use serde_json::{Value, json};
 
-use crate::tamper::{
-    confirmed,
-    original::{Of, Original},
+use crate::{
+    tamper::{
+        confirmed,
+        original::{Of, Original},
+    },
+    viewer::rotated,
 };
 
 mod agreement;

@@ -3,7 +3,7 @@
 //! dark, and printed.
 
 mod hostile;
-mod rotated;
+pub(crate) mod rotated;
 
 use std::{
     collections::HashMap,

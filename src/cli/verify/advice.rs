@@ -64,8 +64,8 @@ pub(in crate::cli) const fn advice(kind: FindingKind) -> &'static str {
             "history was rewritten since: keep both versions, and tell everyone who relies on this ledger"
         }
         Kind::RolledBack => {
-            "entries that existed are gone: keep what you have, and ask for the ledger as of your checkpoint or receipt; to \
-             look at an older pack on purpose, --no-pins"
+            "this ends before what was seen: if it is an older pack, look at it with --no-pins; if it is meant to be the ledger \
+             of today, entries are gone: keep what you have, and ask for the ledger as of your checkpoint or receipt"
         }
         Kind::CheckpointUntrusted
         | Kind::KeyChanged
@@ -137,7 +137,7 @@ const fn about_files(kind: FindingKind) -> &'static str {
             "trust the entries, not the manifest, and ask who made this pack and with what"
         }
         Kind::DerivedMismatch => {
-            "do not work with this file of the pack: events.csv, events.jsonl or index.html says something else than the entries"
+            "do not work with this file of the pack: it says something else than the entries and the manifest do"
         }
         Kind::ContainerDamaged => {
             "get the file again as it was exported: packing it anew, or sending it through another program, breaks it"

@@ -111,6 +111,14 @@ impl Trust {
     /// Says that the key has changed, where that is what a bad signature comes from; where the remembered key leads to it
     /// by the history of keys, that it was rotated.
     pub(super) fn explain(&self, report: &mut Report) {
+        if self.origin == Origin::FirstUse {
+            for line in &mut report.checked {
+                *line = line.replace("by the trusted key", "by the key that came with it");
+            }
+            let whose =
+                "whose key this is: it came with what was verified, and that one proves nothing";
+            report.not_checked.insert(0, whose.to_owned());
+        }
         let name = self.key.name();
         if self.origin == Origin::Remembered
             && let Some(now) = self.rotated_to(report)

@@ -1,7 +1,8 @@
 //! The keys that a verifier trusts: the one it was given, and those that the ledger's history leads to from there.
 //!
 //! Trust goes forward over a rotation because the trusted key signed it, and backward because the trusted successor
-//! did. It does not go forward over a rotation that was made beyond the point from which on the older key is known to
+//! did: for the trees before the successor's own, and no others, since it signs all of those itself. Whoever has an older
+//! key can leave out of a history that it was retired or given up, but can't make the successor's signature. It does not go forward over a rotation that was made beyond the point from which on the older key is known to
 //! be in other hands: then that rotation may be the thief's.
 
 use super::{
@@ -20,6 +21,7 @@ use crate::ledger::{
 pub struct Keyring {
     trusted: VerifierKey,
     /// The keys of the history that trust reaches, from the oldest; none where the history does not know the trusted key.
+    /// One that is older than the trusted key signs alone as long as its successor does not sign.
     spans: Vec<KeySpan>,
     steps: Vec<Step>,
     broken: Option<BrokenTrust>,
@@ -114,6 +116,10 @@ impl Keyring {
             .take(reached.saturating_add(1))
             .cloned()
             .collect();
+        let successors = spans.iter().skip(1).map(|span| span.from);
+        for (older, from) in ring.spans.iter_mut().zip(successors).take(at) {
+            older.until = Some(older.until.map_or(from, |until| until.min(from)));
+        }
         ring
     }
 

@@ -40,6 +40,7 @@ import argparse
 import base64
 import bisect
 import collections
+import copy
 import functools
 import hashlib
 import json
@@ -1666,8 +1667,9 @@ class KeyHistory:
 
 
 class Keyring:
-    """The keys that trust in one of them leads to: backward over every rotation, and forward over each that was made
-    before the older key was in other hands."""
+    """The keys that trust in one of them leads to: backward over every rotation, but only for the trees before the
+    successor's own, since it signs all of those itself (an old history can leave out that a key was retired or given
+    up); and forward over each rotation that was made before the older key was in other hands."""
 
     def __init__(self, key, history):
         self.trusted, self.name, self.text, self.history = key, key.name, key.text, history
@@ -1684,6 +1686,9 @@ class Keyring:
                 break
             end += 1
         self.spans = history.spans[:end + 1]
+        for number, after in enumerate(history.spans[1:at + 1]):
+            span = self.spans[number] = copy.copy(self.spans[number])
+            span.last = after.first if span.last is None else min(span.last, after.first)
 
     def current(self):
         return self.spans[-1].key if self.spans else self.trusted
@@ -1711,12 +1716,25 @@ class Keyring:
 
 
 def open_key_history(files, findings):
-    """The history of keys in a pack; one that does not hold carries no trust."""
+    """The history of keys in a pack; one that does not hold carries no trust. Of trees as large as the checkpoint's or
+    larger it says nothing: who has an old key would have a new one vouch for it."""
     try:
-        return KeyHistory(files.read(KEY_HISTORY, HISTORY_BYTES_MAX) if KEY_HISTORY in files.paths() else b"")
+        history = KeyHistory(files.read(KEY_HISTORY, HISTORY_BYTES_MAX) if KEY_HISTORY in files.paths() else b"")
     except (Malformed, FileProblem) as error:
         findings.add("key_history_invalid", None, "a history of the ledger's keys", error, KEY_HISTORY)
         return KeyHistory(b"")
+    try:
+        size = Checkpoint(files.read(CHECKPOINT, 1 << 20)).size
+    except (Malformed, FileProblem):
+        return history
+    before = KeyHistory(b"")
+    for statement in history.statements:
+        if statement.size >= size:
+            findings.add("key_history_invalid", None, "statements about trees of less than the checkpoint's %d entries"
+                         % size, "one about %d entries" % statement.size, KEY_HISTORY)
+            break
+        before.take(statement)
+    return before
 
 
 class StatementCheck:
@@ -1983,8 +2001,8 @@ class Kept:
                 continue
             found = check.root_at(kept)
             if found is None:
-                check.not_checked.append("whether this continues %s of size %d: the entries or tiles for it are not "
-                                         "here" % (what, kept))
+                check.incomplete.append("whether this continues %s of size %d: the entries or tiles for it are not here"
+                                        % (what, kept))
             elif found != root:
                 check.findings.add("forked", None, "root %s at size %d, of %s" % (root.hex(), kept, what),
                                    "root %s" % found.hex())
@@ -1997,8 +2015,8 @@ class Kept:
             elif found is not None:
                 check.findings.add("forked", index, "leaf %s of a kept receipt" % leaf.hex(), "leaf %s" % found.hex())
             elif index < size:
-                check.not_checked.append("the entry of the receipt for index %d: it is not among the entries here"
-                                         % index)
+                check.incomplete.append("the entry of the receipt for index %d: it is not among the entries here"
+                                        % index)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -28,12 +28,12 @@ use crate::{
         derived::{CSV_HEADER, CsvRows, JsonLines},
         manifest::{
             CHECKPOINT, EVENTS_CSV, EVENTS_JSONL, FileDigest, INDEX_HTML, MANIFEST, Manifest,
-            PackCounts, Period,
+            PackCounts, Period, README,
         },
         page,
         read::{PackFiles, ZipFiles},
         sequence::Sequences,
-        write::page::PageWriter,
+        write::{page::PageWriter, readme::readme},
     },
 };
 
@@ -223,6 +223,8 @@ impl Files {
     /// Writes the zip as this program does, with a manifest that knows every file.
     fn write(mut self, pack: &Path) -> Result<(), TamperError> {
         let mut manifest = self.manifest()?;
+        self.0
+            .insert(README.to_owned(), readme(&manifest).into_bytes());
         for (path, digest) in &mut manifest.files {
             let content = self.0.get(path).ok_or("a file is missing")?;
             *digest = FileDigest {

@@ -126,7 +126,7 @@ fn a_manifest_accounts_for_other_files_only_under_strict_names() {
             (report.verdict, found(&report)),
             (Verdict::Verified, vec![])
         );
-        let said = format!("{name:?}: only the digest of each was checked, against the manifest");
+        let said = format!("{name:?}: only its digest was checked, against the manifest");
         assert!(
             report.not_checked.contains(&said),
             "{:?}",

@@ -326,7 +326,7 @@ impl Check {
         report.sources = self.sequences.statement(true);
         let (findings, more) = (&mut self.findings, &mut self.more);
         self.kept
-            .compare(size, |_| None, findings, more, &mut self.not_checked);
+            .compare(size, |_| None, findings, more, &mut self.incomplete);
         report.first_leaf = self.kept.first_leaf();
         let (kept, last) = (&self.kept, self.last.as_ref());
         self.stamps.conclude(

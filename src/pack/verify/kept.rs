@@ -114,14 +114,15 @@ impl Kept {
         self.leaves.get(&EntryIndex::default()).copied().flatten()
     }
 
-    /// Compares with what is remembered; a ledger that was begun anew is told from one that was rewritten or cut.
+    /// Compares with what is remembered; a ledger that was begun anew is told from one that was rewritten or cut. What can't
+    /// be compared makes a verification incomplete: a part of a rewritten ledger looks like a part of the true one.
     fn compare_remembered(
         &self,
         size: TreeSize,
         root_from_tiles: &impl Fn(TreeSize) -> Option<RootHash>,
         findings: &mut Findings,
         more: &mut MoreCounts,
-        not_checked: &mut Vec<String>,
+        incomplete: &mut Vec<String>,
     ) {
         let Some(known) = &self.remembered else {
             return;
@@ -156,7 +157,7 @@ impl Kept {
                 format!("root {} at size {}, as it was remembered", then.root, then.size),
                 format!("root {found}"),
             )),
-            None => not_checked.push(format!(
+            None => incomplete.push(format!(
                 "whether this continues the remembered checkpoint of size {}: the entries or tiles for it are not here",
                 then.size
             )),
@@ -171,9 +172,9 @@ impl Kept {
         root_from_tiles: impl Fn(TreeSize) -> Option<RootHash>,
         findings: &mut Findings,
         more: &mut MoreCounts,
-        not_checked: &mut Vec<String>,
+        incomplete: &mut Vec<String>,
     ) {
-        self.compare_remembered(size, &root_from_tiles, findings, more, not_checked);
+        self.compare_remembered(size, &root_from_tiles, findings, more, incomplete);
         for (number, (kept, root)) in self.checkpoints.iter().enumerate() {
             let what = if number < self.pinned {
                 "a kept checkpoint"
@@ -200,7 +201,7 @@ impl Kept {
                     format!("root {root} at size {kept}, of {what}"),
                     format!("root {found}"),
                 )),
-                None => not_checked.push(format!(
+                None => incomplete.push(format!(
                     "whether this continues {what} of size {kept}: the entries or tiles for it are not here"
                 )),
             }
@@ -214,7 +215,7 @@ impl Kept {
                     format!("leaf {leaf} of a kept receipt"),
                     format!("leaf {found}"),
                 )),
-                None if index.value() < size.value() => not_checked.push(format!(
+                None if index.value() < size.value() => incomplete.push(format!(
                     "the entry of the receipt for index {index}: it is not among the entries here"
                 )),
                 None => {}

@@ -9,6 +9,7 @@ use std::path::Path;
 use super::VerifyError;
 use crate::{
     ledger::{
+        checkpoint::SignedCheckpoint,
         finding::{Finding, FindingKind},
         hash::RootHash,
         keys::{HISTORY_BYTES_MAX, KeyEntries, KeyHistory, Keyring, Statement},
@@ -17,8 +18,8 @@ use crate::{
         verify::{ChunkReport, Findings},
     },
     pack::{
-        manifest::KEY_HISTORY,
-        read::{FileError, PackFiles},
+        manifest::{CHECKPOINT, KEY_HISTORY},
+        read::{CHECKPOINT_BYTES_MAX, FileError, PackFiles},
         report::{KeyReport, Report},
     },
     store::directory::read_history,
@@ -36,7 +37,7 @@ impl Keys {
     /// That of a pack or a log.
     pub(super) fn of_files(files: &dyn PackFiles, key: &VerifierKey) -> Result<Self, VerifyError> {
         match files.read(KEY_HISTORY, count(HISTORY_BYTES_MAX)) {
-            Ok(bytes) => Ok(Self::of_bytes(&bytes, key)),
+            Ok(bytes) => Ok(Self::of_tree(files, &bytes, key)),
             Err(FileError::Missing) => Ok(Self::none(key)),
             Err(FileError::Io(error)) => Err(VerifyError::Unreadable {
                 path: KEY_HISTORY.into(),
@@ -44,6 +45,32 @@ impl Keys {
             }),
             Err(error) => Ok(Self::invalid(&error, key)),
         }
+    }
+
+    /// The history with a checkpoint: of what was stated about larger trees it knows nothing, and a server's history may
+    /// have it already. A pack has it only by somebody's hand: who has an old key would have a new one vouch for it.
+    fn of_tree(files: &dyn PackFiles, bytes: &[u8], key: &VerifierKey) -> Self {
+        let history = match KeyHistory::parse(bytes) {
+            Ok(history) => history,
+            Err(error) => return Self::invalid(&error, key),
+        };
+        let note = files.read(CHECKPOINT, CHECKPOINT_BYTES_MAX).ok();
+        let signed = note.and_then(|note| SignedCheckpoint::parse(&note).ok());
+        let Some(size) = signed.map(|signed| signed.checkpoint().size) else {
+            return Self::new(history, key);
+        };
+        let before = history.before(size);
+        let beyond = history.statements().get(before.statements().len());
+        let mut keys = Self::new(before, key);
+        if let Some(beyond) = beyond.filter(|_| !files.is_bare_log()) {
+            let kind = FindingKind::KeyHistoryInvalid;
+            let expected =
+                format!("statements about trees of less than the checkpoint's {size} entries");
+            let found = format!("one about {} entries", beyond.statement().size);
+            let finding = Finding::new(kind, expected, found);
+            keys.findings.push(finding.in_place(KEY_HISTORY));
+        }
+        keys
     }
 
     /// That of a data directory.
@@ -136,8 +163,14 @@ impl Keys {
         findings: &mut Findings,
         report: &mut Report,
     ) {
-        let mut unrooted = Vec::new();
+        let (mut unrooted, mut beyond) = (Vec::new(), Vec::new());
         let mut unseen = Vec::new();
+        for statement in self.statements().filter(|statement| statement.size >= size) {
+            let kind = FindingKind::KeyHistoryInvalid;
+            let expected = format!("statements about trees of less than the {size} entries here");
+            let found = format!("one about {} entries", statement.size);
+            beyond.push(Finding::new(kind, expected, found).in_place(KEY_HISTORY));
+        }
         for statement in self.history.statements().iter().map(|s| s.statement()) {
             let root = Some(statement.size)
                 .filter(|at| *at <= size)
@@ -159,6 +192,7 @@ impl Keys {
                 unseen.push(statement.number.to_string());
             }
         }
+        self.findings.append(&mut beyond);
         let in_entries = self.entries.finish().into_iter();
         self.findings
             .extend(in_entries.map(|finding| finding.in_place(KEY_HISTORY)));

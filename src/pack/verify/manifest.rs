@@ -202,26 +202,32 @@ fn compare_files(
             Judgement::Unknown(remark) => unknown.push(remark),
         }
     }
-    match found.container {
+    findings.extend(compare_container(manifest, found.container)?);
+    Ok(findings)
+}
+
+/// Compares the digest of the container.
+fn compare_container(
+    manifest: &Manifest,
+    container: Result<Option<blake3::Hash>, FileError>,
+) -> Result<Option<Finding>, VerifyError> {
+    match container {
         Ok(Some(digest)) if digest.as_bytes() != manifest.container.as_bytes() => {
             let finding = Finding::new(
                 FindingKind::ContainerDamaged,
                 format!("a zip with the digest {}", manifest.container),
                 digest,
             );
-            findings.push(finding.in_place("the zip before its manifest"));
+            Ok(Some(finding.in_place("the zip before its manifest")))
         }
-        Ok(_) | Err(FileError::Missing | FileError::TooLong { .. }) => {}
-        Err(FileError::Damaged(error)) => {
-            findings.push(Finding::new(
-                FindingKind::ContainerDamaged,
-                "the whole zip",
-                error,
-            ));
-        }
-        Err(FileError::Io(error)) => return Err(unreadable(MANIFEST, error)),
+        Ok(_) | Err(FileError::Missing | FileError::TooLong { .. }) => Ok(None),
+        Err(FileError::Damaged(error)) => Ok(Some(Finding::new(
+            FindingKind::ContainerDamaged,
+            "the whole zip",
+            error,
+        ))),
+        Err(FileError::Io(error)) => Err(unreadable(MANIFEST, error)),
     }
-    Ok(findings)
 }
 
 /// Says which files nothing but the manifest accounts for.

@@ -313,7 +313,7 @@ fn finish(
         from_tiles,
         &mut findings,
         &mut report.more,
-        &mut report.not_checked,
+        &mut report.incomplete,
     );
     report.first_leaf = ordered.kept.first_leaf();
     let stamps = std::mem::replace(&mut ordered.stamps, Stamps::none());

@@ -99,7 +99,14 @@ export class KeyHistory {
     if (!theirs) throw new Malformed(`it is not signed by ${signers.map(({ id }) => id).join(' and ')}, as it must be, and by them alone`);
     for (const key of signers) if (!isSignedBy(note, key)) throw new Malformed(`the signature by ${key.name} does not verify`);
     this.#apply(statement);
-    this.statements.push(statement);
+    this.statements.push({ ...statement, note });
+  }
+
+  /** Of the statements those about smaller trees than this. */
+  before(size) {
+    const before = new KeyHistory();
+    for (const { note } of this.statements.filter((statement) => statement.size < size)) before.#add(note);
+    return before;
   }
 
   #from(key, from) {
@@ -138,11 +145,16 @@ export class KeyHistory {
   }
 }
 
-/** Reads the history of a pack: `none` where it has none, and why not where it can't be read. */
-export async function readHistory(pack) {
+/**
+ * Reads the history of a pack: `none` where it has none, and why not where it can't be read. Of trees as large as the
+ * checkpoint's or larger it says nothing: who has an old key would have a new one vouch for it.
+ */
+export async function readHistory(pack, size) {
   if (!pack.files.has(KEY_HISTORY)) return { history: new KeyHistory(), invalid: null };
   try {
-    return { history: KeyHistory.parse(await load(pack.files.get(KEY_HISTORY), LIMITS.text)), invalid: null };
+    const history = KeyHistory.parse(await load(pack.files.get(KEY_HISTORY), LIMITS.text));
+    const beyond = history.statements.find((statement) => size !== null && statement.size >= size);
+    return beyond ? { history: history.before(size), invalid: null, beyond: beyond.size } : { history, invalid: null };
   } catch (error) {
     if (!(error instanceof Malformed)) throw error;
     return { history: new KeyHistory(), invalid: error.message };
@@ -180,7 +192,12 @@ export class Keyring {
       this.steps.push({ by: key, to: successor, number, size });
       reached += 1;
     }
-    this.spans = history.keys.slice(0, reached + 1);
+    // One that is older than the trusted key signs alone as long as its successor does not sign: an old history can leave
+    // out that it was retired or given up.
+    this.spans = history.keys.slice(0, reached + 1).map((span, number) => {
+      const from = history.keys[number + 1]?.from;
+      return number < at && (span.until === null || from < span.until) ? { ...span, until: from } : span;
+    });
   }
 
   /** The newest key that trust reaches. */
@@ -239,10 +256,11 @@ export function observe(history, { span, lines }, findings) {
 }
 
 /** What is wrong with a history under the trusted key, beside its entries; `rootAt` gives the root at a size, or `null`. */
-export function judgeHistory({ history, invalid }, ring, seen, size, rootAt) {
+export function judgeHistory({ history, invalid, beyond }, ring, seen, size, rootAt) {
   const findings = [];
   const add = (kind, expected, found) => findings.push(finding(kind, null, expected, found, KEY_HISTORY));
   if (invalid !== null) add('key_history_invalid', "a history of the ledger's keys", invalid);
+  if (beyond !== undefined) add('key_history_invalid', `statements about trees of less than the checkpoint's ${size} entries`, `one about ${beyond} entries`);
   if (ring?.broken) {
     const { key, from, rotated } = ring.broken;
     add('key_compromised', `a rotation of the trusted key ${key.id}, or of one that it leads to, at size ${from} or before`,

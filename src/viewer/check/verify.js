@@ -26,7 +26,7 @@ export async function gather(pack, work, progress) {
   }
   const manifest = await readManifest(pack, problems);
   const ownKey = await readKey(pack);
-  const keys = await readHistory(pack);
+  const keys = await readHistory(pack, checkpoint?.size ?? null);
   const size = manifest?.tree_size ?? checkpoint?.size ?? null;
   const paths = [...pack.files.keys()];
   const spans = layout(paths, size);

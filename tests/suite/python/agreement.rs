@@ -143,11 +143,36 @@ fn both_verifiers_agree_on_a_part_of_a_ledger() {
         }
     }
     let judged = cases.judge(python);
+    // A part says nothing about what it has nothing of, and then it is not verified.
+    let exits: Vec<_> = judged
+        .iter()
+        .map(|(case, first, _)| (case.as_str(), first.exit))
+        .collect();
+    let whole = |(case, exit): &&(&str, u64)| *exit == 0 && case.ends_with("nothing kept");
+    assert_eq!(exits.iter().filter(whole).count(), 7, "{exits:?}");
+    let part = |(case, exit): &&(&str, u64)| *exit == 4 && case.starts_with("712 to 713");
+    assert_eq!(exits.iter().filter(part).count(), 1, "{exits:?}");
     assert!(
-        judged.iter().all(|(_, first, _)| first.exit == 0),
-        "{judged:?}"
+        exits.iter().all(|(_, exit)| [0, 4].contains(exit)),
+        "{exits:?}"
     );
     assert_agreement(judged);
+}
+
+/// Whatever key is trusted of a ledger that has had several, and whoever signed.
+#[test]
+fn both_verifiers_follow_the_history_of_keys_alike() {
+    let Some(python) = python() else { return };
+    let mut cases = Cases::new();
+    let packs = rotated::packs(cases.directory.path());
+    for (name, pack) in &packs {
+        for number in [1, 2, 3, 9] {
+            let case = format!("{name}, key {number}");
+            let key = rotated::key(number);
+            cases.add(case, pack, key.verifier(), &VerifyOptions::default());
+        }
+    }
+    assert_agreement(cases.judge(python));
 }
 
 /// What is confirmed in the pack itself is no finding, and whatever only pretends to be confirmed stays one.

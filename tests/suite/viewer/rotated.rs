@@ -8,6 +8,7 @@ use std::{
 use exhibit::{
     ledger::{
         event::{Event, NewEvent, NewPart},
+        hash::FileHash,
         keys::{KEYS_SOURCE, KeyChange, KeyHistory, Statement},
         note::SigningKey,
         payload::{Salt, encode_parts},
@@ -15,7 +16,11 @@ use exhibit::{
         state::State,
         tile::push_entry,
     },
-    pack::{Block, PackRequest, write_pack},
+    pack::{
+        Block, PackRequest, Verdict, VerifyOptions,
+        manifest::{FileDigest, Manifest},
+        verify_pack, write_pack,
+    },
 };
 
 use super::agrees;
@@ -30,7 +35,7 @@ struct Ledger {
 }
 
 /// The keys that it has, one after the other.
-pub(super) fn key(number: u8) -> SigningKey {
+pub(crate) fn key(number: u8) -> SigningKey {
     SigningKey::from_seed("tamper.test/ledger".parse().unwrap(), &[number; 32])
 }
 
@@ -143,19 +148,19 @@ pub(super) fn pack(path: &Path) {
     ledger.export(3, 3, path);
 }
 
-#[test]
-fn the_history_of_keys_is_followed_as_by_the_first_verifier() {
-    let directory = tempfile::tempdir().unwrap();
+/// Packs of ledgers in all states of their keys, with names. The last ones are those of somebody who has the first key
+/// alone, when the ledger has long had another.
+pub(crate) fn packs(directory: &Path) -> Vec<(String, PathBuf)> {
     let mut packs: Vec<(String, PathBuf)> = Vec::new();
     let mut add = |name: &str, ledger: &Ledger, signer, own| {
-        let path = directory.path().join(format!("{}.zip", packs.len()));
+        let path = directory.join(format!("{}.zip", packs.len()));
         ledger.export(signer, own, &path);
         packs.push((name.to_owned(), path));
     };
     let mut ledger = Ledger::begin();
     ledger.events(3);
     ledger.rotate(1);
-    add("while both sign, by the old one", &ledger, 1, 2);
+    let rotated = ledger.clone();
     add("while both sign, by the new one", &ledger, 2, 2);
     add("the old one as the ledger's own", &ledger, 2, 1);
     ledger.events(2);
@@ -180,6 +185,51 @@ fn the_history_of_keys_is_followed_as_by_the_first_verifier() {
     lost.record("ledger.key-retired.v1", KEYS_SOURCE, "nothing");
     assert_eq!(statements, lost.history.statements().len());
     add("an entry without its statement", &lost, 2, 2);
+    let mut fork = rotated.clone();
+    add("old key: a pack of the time", &fork, 1, 2);
+    fork.events(6);
+    add("old key: a fork", &fork, 1, 2);
+    let mut anew = Ledger::begin();
+    anew.record("exhibit.deployment.v1", "https://ci.example/keys", "anew");
+    anew.events(6);
+    anew.history = rotated.history.clone();
+    add("old key: all anew", &anew, 1, 2);
+    let mut short = Ledger::begin();
+    short.events(2);
+    add("old key: less than there was", &short, 1, 1);
+    let less = directory.join("less");
+    unpack(&packs.last().unwrap().1, &less);
+    state(&less, &rotated.history.to_string().into_bytes());
+    packs.push(("old key: less, and a history".to_owned(), less));
+    packs
+}
+
+fn unpack(pack: &Path, to: &Path) {
+    let mut zip = zip::ZipArchive::new(fs::File::open(pack).unwrap()).unwrap();
+    zip.extract(to).unwrap();
+}
+
+/// Gives an unpacked pack a history of keys, and its manifest the digest of that.
+fn state(pack: &Path, history: &[u8]) {
+    fs::create_dir(pack.join("keys")).unwrap();
+    fs::write(pack.join("keys/history"), history).unwrap();
+    let path = pack.join("manifest.json");
+    let mut manifest = Manifest::from_bytes(&fs::read(&path).unwrap()).unwrap();
+    let digest = FileDigest {
+        bytes: history.len() as u64,
+        blake3: FileHash::of(history),
+    };
+    manifest.files.insert("keys/history".to_owned(), digest);
+    // The page carries no file that it has not had from the beginning.
+    manifest.files.remove("index.html");
+    fs::remove_file(pack.join("index.html")).unwrap();
+    fs::write(path, manifest.to_bytes()).unwrap();
+}
+
+#[test]
+fn the_history_of_keys_is_followed_as_by_the_first_verifier() {
+    let directory = tempfile::tempdir().unwrap();
+    let packs = packs(directory.path());
     let packs: Vec<_> = packs
         .iter()
         .map(|(name, path)| (name.clone(), path.as_path()))
@@ -187,4 +237,27 @@ fn the_history_of_keys_is_followed_as_by_the_first_verifier() {
     for number in [1, 2, 3, 9] {
         agrees(&packs, key(number).verifier());
     }
+}
+
+/// Whoever trusts a newer key needs no history to know that the older one signs nothing alone any more.
+#[test]
+fn an_old_key_alone_makes_nothing_for_who_trusts_a_newer_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let packs = packs(directory.path());
+    let forged = packs
+        .iter()
+        .filter(|(name, _)| name.starts_with("old key: "));
+    let mut seen = 0;
+    for (name, path) in forged {
+        let report = verify_pack(
+            path,
+            key(2).verifier(),
+            &VerifyOptions::default(),
+            &|_, _| {},
+        );
+        let report = report.unwrap();
+        assert_eq!(report.verdict, Verdict::Altered, "{name}");
+        seen += 1;
+    }
+    assert_eq!(seen, 5);
 }
