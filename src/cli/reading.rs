@@ -5,7 +5,7 @@ use std::{ops::ControlFlow, path::PathBuf};
 use super::{
     args::{self, Selector},
     entry::ReadEntry,
-    error::CliError,
+    error::{CliError, way_out_of_disk},
 };
 use crate::{
     ledger::{
@@ -299,7 +299,9 @@ pub(super) fn directory_error(error: DirectoryError) -> CliError {
         DirectoryError::FormatDamaged { .. } => {
             "of a directory that this version made, it is the one line exhibit-data/1".to_owned()
         }
-        _ => "`exhibit verify DIR` checks all that can be read".to_owned(),
+        error => way_out_of_disk(error)
+            .unwrap_or("`exhibit verify DIR` checks all that can be read")
+            .to_owned(),
     };
     CliError::failed("the data directory can't be used")
         .because(error)
@@ -310,7 +312,9 @@ pub(super) fn directory_error(error: DirectoryError) -> CliError {
 pub(super) fn journal_error(error: JournalError) -> CliError {
     let help = match &error {
         JournalError::NoSuchEntry { .. } => "`exhibit list` shows what there is",
-        _ => "`exhibit verify DIR` says all that is wrong, and where",
+        error => {
+            way_out_of_disk(error).unwrap_or("`exhibit verify DIR` says all that is wrong, and where")
+        }
     };
     CliError::failed("the ledger can't be read")
         .because(error)
