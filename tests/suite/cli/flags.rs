@@ -75,6 +75,21 @@ fn a_receipt_and_a_checkpoint_are_made_offline_as_by_the_server() {
         .is(0, &[]);
     assert_eq!(served, local.stdout);
     home.run(&["receipt", "7", "--dir", dir]).is(3, &[]);
+    let file = home.path("receipt");
+    let save = ["receipt", "1", "--receipt", &file, "--force"];
+    let saved = home.run(&save).is(0, &["saved the receipt", &file]);
+    assert!(saved.stdout.contains("tree size"), "{}", saved.stdout);
+    let saved = home.json(&save);
+    assert_eq!(saved["index"], 1);
+    assert_eq!(saved["tree_size"], 3);
+    assert_eq!(saved["file"], file);
+    assert_eq!(saved["note"], served);
+    assert_eq!(fs::read_to_string(&file).unwrap(), served);
+    // A ledger that was never rotated says in JSON, too, which key signs.
+    let history = home.json(&["key", "history", dir]);
+    assert_eq!(history["keys"][0]["key"], vkey);
+    assert_eq!(history["keys"][0]["until"], serde_json::Value::Null);
+    assert_eq!(history["keys"].as_array().unwrap().len(), 1);
 }
 
 #[test]
