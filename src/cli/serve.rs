@@ -15,6 +15,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{
     args,
+    config::unusable,
     error::{CliError, say, system_error},
     exit::Exit,
     output::{Format, Output},
@@ -65,8 +66,7 @@ fn setting(value: &str) -> Result<(String, String), String> {
 impl Serve {
     pub(super) fn run(self, output: &mut Output) -> Result<Exit, CliError> {
         let directory = DataDirectory::open(&self.dir).map_err(directory_error)?;
-        let (config, _) = Config::load(&self.dir, &self.overrides())
-            .map_err(|error| CliError::failed("the settings can't be used").because(error))?;
+        let (config, _) = Config::load(&self.dir, &self.overrides()).map_err(unusable)?;
         start_log(&config)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
