@@ -64,8 +64,16 @@ pub(super) fn origin(value: &str) -> Result<KeyName, String> {
 /// Reads a time: RFC 3339 with its offset, or a day, which stands for its beginning in UTC.
 pub(super) fn time(value: &str) -> Result<UnixNanos, String> {
     let day = format!("{value}T00:00:00Z");
-    let time: jiff::Timestamp = value.parse().or_else(|_| day.parse()).map_err(|_| {
-        "write it as 2026-11-22T09:30:00Z, with an offset, or as 2026-11-22".to_owned()
+    let read = |value: &str| value.parse::<jiff::Timestamp>();
+    let time = read(value).or_else(|_| read(&day)).map_err(|_| {
+        // The last day that can be written is beyond what is read, too.
+        let last = value.strip_prefix("9999-12-3");
+        let last = last.map(|rest| format!("2000-12-3{rest}"));
+        if last.is_some_and(|like_it| read(&like_it).is_ok()) {
+            TOO_LATE.to_owned()
+        } else {
+            "write it as 2026-11-22T09:30:00Z, with an offset, or as 2026-11-22".to_owned()
+        }
     })?;
     u64::try_from(time.as_nanosecond())
         .map(UnixNanos::new)
@@ -73,11 +81,13 @@ pub(super) fn time(value: &str) -> Result<UnixNanos, String> {
             if time < jiff::Timestamp::UNIX_EPOCH {
                 "it lies before 1970".to_owned()
             } else {
-                "it lies too far in the future: the ledger counts nanoseconds, up to the year 2554"
-                    .to_owned()
+                TOO_LATE.to_owned()
             }
         })
 }
+
+const TOO_LATE: &str =
+    "it lies too far in the future: the ledger counts nanoseconds, up to the year 2554";
 
 /// Reads a verifier key: the key itself, or `@` and the file it stands in.
 pub(super) fn verifier_key(value: &str) -> Result<VerifierKey, String> {
@@ -155,9 +165,10 @@ impl FilterArgs {
 
 /// One entry, by index or by its event.
 #[derive(Debug, Clone, clap::Args)]
+#[group(required = true, multiple = true)]
 pub(super) struct EntryArgs {
-    /// The entry's index
-    #[arg(value_parser = index, required_unless_present = "event_id")]
+    /// The entry's index, or the event's source and id in its place
+    #[arg(value_parser = index)]
     pub(super) index: Option<EntryIndex>,
     /// The event's source
     #[arg(long, value_name = "URI", value_parser = text, requires = "event_id", conflicts_with = "index")]
@@ -216,6 +227,14 @@ mod tests {
         assert!(time("2026-11-22T09:30:00").is_err());
         assert!(time("1969-12-31").is_err());
         assert!(time("yesterday").is_err());
+        for late in [
+            "2555-01-01",
+            "9999-12-31T23:59:59Z",
+            "9999-12-30T23:59:59-02:00",
+        ] {
+            assert_eq!(time(late), Err(TOO_LATE.to_owned()), "{late}");
+        }
+        assert!(time("9999-12-32").unwrap_err().contains("write it as"));
     }
 
     #[cfg(feature = "server")]

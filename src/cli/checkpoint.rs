@@ -129,6 +129,23 @@ impl Note {
     }
 }
 
+impl Note {
+    /// What it says, in short.
+    pub(super) fn fields(&self) -> Vec<(&'static str, String)> {
+        let index = self.index.map(|index| ("index", index.to_string()));
+        let says = self.says.as_ref().map(|says| {
+            [
+                ("origin", says.origin.to_string()),
+                ("tree size", says.size.to_string()),
+            ]
+        });
+        index
+            .into_iter()
+            .chain(says.into_iter().flatten())
+            .collect()
+    }
+}
+
 impl Render for Note {
     const FORMAT: &'static str = "exhibit-note/1";
 

@@ -14,7 +14,7 @@ use super::{
     text::{markdown, safe},
 };
 use crate::{
-    service::config::{Config, Setting},
+    service::config::{Config, ConfigError, Setting, Source},
     store::directory::refuse_other_layout,
 };
 
@@ -48,10 +48,25 @@ impl ConfigCommand {
             });
         }
         refuse_other_layout(&dir).map_err(directory_error)?;
-        let (_, settings) = Config::load(&dir, &[])
-            .map_err(|error| CliError::failed("the settings can't be used").because(error))?;
+        let (_, settings) = Config::load(&dir, &[]).map_err(unusable)?;
         output.print(&Settings(settings))?;
         Ok(Exit::Done)
+    }
+}
+
+/// Settings that can't be used: those of the command line and of variables are wrong command lines.
+pub(super) fn unusable(error: ConfigError) -> CliError {
+    match error.place() {
+        Some(Source::Flag(_)) => CliError::usage(
+            error.to_string(),
+            "`exhibit config show --dir DIR` lists every setting, its value, and what it is for",
+        ),
+        Some(Source::Variable(_)) => {
+            CliError::usage(error.to_string(), "set the variable right or unset it")
+        }
+        _ => CliError::failed("the settings can't be used")
+            .because(error)
+            .with_help("correct the file; a setting that it does not name has its default"),
     }
 }
 

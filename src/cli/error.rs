@@ -197,7 +197,10 @@ impl CliError {
             Self::Exists { help, .. } => Some((*help).to_owned()),
             #[cfg(feature = "server")]
             Self::Untrusted { help, .. } => Some((*help).to_owned()),
-            Self::Failed { help, .. } => help.clone(),
+            Self::Failed { help, source, .. } => help.clone().or_else(|| {
+                let source = source.as_deref()?;
+                way_out_of_disk(source).map(str::to_owned)
+            }),
             #[cfg(feature = "server")]
             Self::Server(error) => error.help(),
             Self::Read { source, .. } | Self::Write { source, .. } => match source.kind() {
@@ -205,9 +208,10 @@ impl CliError {
                 io::ErrorKind::PermissionDenied => {
                     Some("run as a user who may, or change the file's permissions".to_owned())
                 }
-                _ => None,
+                _ => way_out_of_disk(source).map(str::to_owned),
             },
-            Self::OutputClosed | Self::Output(_) => None,
+            Self::Output(source) => way_out_of_disk(source).map(str::to_owned),
+            Self::OutputClosed => None,
         }
     }
 
@@ -222,6 +226,27 @@ impl CliError {
     }
 }
 
+/// What to do about a disk that is full or can't be written, where that is why something failed.
+pub(super) fn way_out_of_disk(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    match system_error(error)? {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Some("make room on the disk, or name a place on another, and run it again")
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            Some("the file system can't be written: name a place on another, or make it writable")
+        }
+        _ => None,
+    }
+}
+
+/// What kind of error of the system lies behind another.
+pub(super) fn system_error(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
+    match error.downcast_ref::<io::Error>() {
+        Some(cause) => Some(cause.kind()),
+        None => system_error(error.source()?),
+    }
+}
+
 /// Prints one line on stderr, under a label: `error`, `because`, `warning`, `help`, `note`.
 pub(super) fn say(label: &str, text: impl fmt::Display) {
     let style = match label {
@@ -232,4 +257,37 @@ pub(super) fn say(label: &str, text: impl fmt::Display) {
     let indent = if label == "because" { "  " } else { "" };
     let label = paint(style, format_args!("{label}:"));
     anstream::eprintln!("{indent}{label} {}", safe(&text.to_string()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn help(error: &CliError) -> String {
+        error.help().unwrap_or_default()
+    }
+
+    #[test]
+    fn a_disk_that_is_full_or_read_only_has_a_way_out_wherever_it_is_met() {
+        use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+
+        for (kind, said) in [
+            (StorageFull, "make room"),
+            (QuotaExceeded, "make room"),
+            (ReadOnlyFilesystem, "can't be written"),
+        ] {
+            let pack = crate::pack::PackError::Output(kind.into());
+            for error in [
+                CliError::write("pack.zip")(kind.into()),
+                CliError::Output(kind.into()),
+                CliError::failed("the pack can't be exported").because(pack),
+            ] {
+                assert!(help(&error).contains(said), "{error}");
+            }
+        }
+        let other = CliError::write("pack.zip")(io::ErrorKind::InvalidInput.into());
+        assert_eq!(help(&other), "");
+        let own = CliError::failed("no").because(io::Error::from(StorageFull));
+        assert_eq!(help(&own.with_help("its own")), "its own");
+    }
 }

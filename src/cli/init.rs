@@ -54,6 +54,10 @@ impl Init {
                 "a ledger's key has the ledger's name: change --origin or --key",
             ));
         }
+        if self.dir.exists() && !self.dir.is_dir() {
+            let what = format!("{} is no directory", self.dir.display());
+            return Err(CliError::failed(what).with_help("name a new or an empty directory"));
+        }
         let directory =
             DataDirectory::create(&self.dir, &signing, SETTINGS).map_err(directory_error)?;
         output.print(&Made {

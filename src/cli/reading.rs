@@ -5,7 +5,7 @@ use std::{ops::ControlFlow, path::PathBuf};
 use super::{
     args::{self, Selector},
     entry::ReadEntry,
-    error::CliError,
+    error::{CliError, say, way_out_of_disk},
 };
 use crate::{
     ledger::{
@@ -16,7 +16,7 @@ use crate::{
     },
     store::{
         directory::{DataDirectory, DirectoryError},
-        journal::{JournalError, JournalReader, StoredBlock},
+        journal::{JournalError, JournalReader, StoredBlock, check_holds},
     },
 };
 
@@ -107,7 +107,7 @@ impl Ledger {
             Place::Server(url) => Session::open(&url).map(Box::new).map(Self::Server),
             Place::Directory(dir) => {
                 let directory = DataDirectory::open(&dir).map_err(directory_error)?;
-                let reader = directory.reader().map_err(journal_error)?;
+                let reader = opened(&directory)?;
                 Ok(Self::Directory(Box::new(reader)))
             }
         }
@@ -129,6 +129,39 @@ impl Ledger {
             Self::Server(session) => entries_of_server(session, query, take),
             Self::Directory(reader) => entries_of_directory(reader, query, take),
         }
+    }
+}
+
+/// Said where nothing tells how many entries there were.
+pub(super) const NO_CHECKPOINT: &str = "the data directory has lost its `checkpoint`: whether its journal holds all that was acknowledged is not known";
+
+/// A reader to look at what is there. A journal that is not what was published is read, too, and the reader is told.
+fn opened(directory: &DataDirectory) -> Result<JournalReader, CliError> {
+    // Read first: a server may go on meanwhile.
+    let published = directory.published_checkpoint();
+    let reader = directory.reader().map_err(journal_error)?;
+    let lost = match published {
+        Ok(None) => Some(NO_CHECKPOINT.to_owned()),
+        Ok(Some(published)) => check_holds(&reader, &published).err().map(not_whole),
+        Err(error) => Some(not_whole(error)),
+    };
+    if let Some(lost) = lost {
+        say("warning", lost);
+        let dir = directory.path().display();
+        say(
+            "help",
+            format!("`exhibit verify {dir}` says all that is wrong"),
+        );
+    }
+    Ok(reader)
+}
+
+fn not_whole(error: JournalError) -> String {
+    match error {
+        JournalError::BehindCheckpoint { held, published } => format!(
+            "ENTRIES ARE MISSING: the published checkpoint says {published}, and the journal holds {held}; what follows is not all"
+        ),
+        other => other.to_string(),
     }
 }
 
@@ -220,7 +253,17 @@ fn entries_of_directory(
     query: &Query,
     take: &mut Take<'_>,
 ) -> Result<(), CliError> {
-    let end = query.end.unwrap_or_else(|| reader.size().next_index());
+    let size = reader.size();
+    let end = query.end.unwrap_or_else(|| size.next_index());
+    if let Some(beyond) = [query.start, end]
+        .into_iter()
+        .find(|index| *index > size.next_index())
+    {
+        return Err(CliError::failed(format!(
+            "the index {beyond} is beyond the end of the ledger, which has {size} entries"
+        ))
+        .with_help("leave out --start and --end to see all that there is"));
+    }
     let mut left = query.limit.unwrap_or(u64::MAX);
     for batch in reader.batches(query.start) {
         for block in batch.map_err(journal_error)?.blocks {
@@ -299,7 +342,9 @@ pub(super) fn directory_error(error: DirectoryError) -> CliError {
         DirectoryError::FormatDamaged { .. } => {
             "of a directory that this version made, it is the one line exhibit-data/1".to_owned()
         }
-        _ => "`exhibit verify DIR` checks all that can be read".to_owned(),
+        error => way_out_of_disk(error)
+            .unwrap_or("`exhibit verify DIR` checks all that can be read")
+            .to_owned(),
     };
     CliError::failed("the data directory can't be used")
         .because(error)
@@ -310,7 +355,8 @@ pub(super) fn directory_error(error: DirectoryError) -> CliError {
 pub(super) fn journal_error(error: JournalError) -> CliError {
     let help = match &error {
         JournalError::NoSuchEntry { .. } => "`exhibit list` shows what there is",
-        _ => "`exhibit verify DIR` says all that is wrong, and where",
+        error => way_out_of_disk(error)
+            .unwrap_or("`exhibit verify DIR` says all that is wrong, and where"),
     };
     CliError::failed("the ledger can't be read")
         .because(error)

@@ -1,7 +1,6 @@
 //! `exhibit serve`: the server.
 
 use std::{
-    error::Error,
     io::{self, IsTerminal, stderr},
     net::SocketAddr,
     path::PathBuf,
@@ -16,7 +15,8 @@ use tracing_subscriber::EnvFilter;
 
 use super::{
     args,
-    error::{CliError, say},
+    config::unusable,
+    error::{CliError, say, system_error},
     exit::Exit,
     output::{Format, Output},
     reading::directory_error,
@@ -25,11 +25,11 @@ use crate::{
     service::{
         config::{Config, HttpListen, LogFormat, Override},
         cosigning::Cosigning,
-        ledger::{Ledger, Opened},
+        ledger::{Ledger, LedgerError, Opened},
         rpc::{Listeners, serve_cosigned},
         timestamps,
     },
-    store::directory::DataDirectory,
+    store::{directory::DataDirectory, index::IndexError},
 };
 
 /// How long what is still under way in threads may take when everything else has ended. The ledger is shut down by then;
@@ -66,8 +66,7 @@ fn setting(value: &str) -> Result<(String, String), String> {
 impl Serve {
     pub(super) fn run(self, output: &mut Output) -> Result<Exit, CliError> {
         let directory = DataDirectory::open(&self.dir).map_err(directory_error)?;
-        let (config, _) = Config::load(&self.dir, &self.overrides())
-            .map_err(|error| CliError::failed("the settings can't be used").because(error))?;
+        let (config, _) = Config::load(&self.dir, &self.overrides()).map_err(unusable)?;
         start_log(&config)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
@@ -164,11 +163,12 @@ fn open(directory: &DataDirectory, config: &Config) -> Result<Ledger, CliError> 
 }
 
 /// What to do about a disk that the ledger can't be opened on, where that can be told.
-fn way_out(error: &(dyn Error + 'static)) -> Option<&'static str> {
-    let Some(cause) = error.downcast_ref::<io::Error>() else {
-        return way_out(error.source()?);
+fn way_out(error: &LedgerError) -> Option<&'static str> {
+    let kind = match error {
+        LedgerError::Index(IndexError::Disk { kind, .. }) => *kind,
+        other => system_error(other)?,
     };
-    match cause.kind() {
+    match kind {
         io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => Some(
             "a server writes to its data directory: make it writable for this user; \
              `exhibit verify`, `list` and `export --dir` read it as it is",

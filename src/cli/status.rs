@@ -98,6 +98,10 @@ impl ServerError {
             Self::Refused { status, .. } => status,
         };
         let way_out = match reason_of(status) {
+            // The API's name of it stands in the message; here it is a flag.
+            Some(Reason::InvalidField) if status.message().contains("allow_unmatched") => {
+                Some(super::export::UNMATCHED)
+            }
             Some(reason) => way_out(reason),
             None => way_out_of_others(status.code()),
         };

@@ -18,7 +18,7 @@ pub const JSON_DEPTH_MAX: usize = 100;
 /// Says what is wrong, and what would be right.
 pub fn check_json_object(json: &[u8]) -> Result<(), String> {
     if json.is_empty() {
-        return Err("is empty; give a JSON object".to_owned());
+        return Err(EMPTY.to_owned());
     }
     if json.len() > PAYLOAD_BYTES_MAX {
         let length = json.len();
@@ -28,18 +28,27 @@ pub fn check_json_object(json: &[u8]) -> Result<(), String> {
     }
     let text = std::str::from_utf8(json)
         .map_err(|error| format!("is not UTF-8 at byte {}", error.valid_up_to()))?;
-    if !text
-        .trim_start_matches([' ', '\t', '\n', '\r'])
-        .starts_with('{')
-    {
-        return Err("is not a JSON object; it must begin with `{`".to_owned());
-    }
+    check_begins_object(json)?;
     check_depth(json)?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
     Unambiguous
         .deserialize(&mut deserializer)
         .and_then(|()| deserializer.end())
         .map_err(|error| format!("is not a JSON object: {error}"))
+}
+
+const EMPTY: &str = "is empty; give a JSON object";
+
+/// Checks that bytes begin as a JSON object does.
+///
+/// # Errors
+/// Says what is wrong, and what would be right.
+pub fn check_begins_object(json: &[u8]) -> Result<(), &'static str> {
+    match json.iter().find(|byte| !b" \t\n\r".contains(byte)) {
+        Some(b'{') => Ok(()),
+        Some(_) => Err("is not a JSON object; it must begin with `{`"),
+        None => Err(EMPTY),
+    }
 }
 
 /// Counts brackets outside strings, before anything recurses. On malformed input the count may be too high or too

@@ -41,7 +41,7 @@ pub use custom::{Custom, CustomPart};
 pub use deployment::Deployment;
 #[doc(hidden)]
 pub use fuzz::fuzz_json;
-pub use json::{JSON_DEPTH_MAX, check_json_object};
+pub use json::{JSON_DEPTH_MAX, check_begins_object, check_json_object};
 pub use nouns::{Actor, Artifact, Link, Revision};
 pub use posted::{COMMENT, LINKS, PostedEvent, SOURCE_SEQUENCE_MAX};
 pub use stored::UnreadableBody;

@@ -112,6 +112,9 @@ pub enum DirectoryError {
         /// What it says.
         found: String,
     },
+    /// The signing key is gone.
+    #[error("{} is missing; restore it from a copy: without it the ledger takes no more entries, and what it has can still be read and verified", .0.display())]
+    NoKey(PathBuf),
     /// A key file does not hold a key.
     #[error("{} does not hold a key: {error}; restore it from a copy", .path.display())]
     Key {

@@ -173,6 +173,13 @@ fn a_read_only_data_directory_is_not_served_and_verifies() {
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(said.to_lowercase().contains("read-only"), "{said}");
     assert!(said.contains("help:"), "{said}");
+    let out = disk.path().join("pack.zip");
+    let output = run(&["export", "--dir", directory, "--out", out.to_str().unwrap()]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("help: the file system can't be written"),
+        "{said}"
+    );
     let report = verify(&ledger);
     assert_eq!(report["verdict"], "verified");
     assert_eq!(report["counts"]["entries"], 1);
@@ -190,4 +197,57 @@ fn a_read_only_data_directory_is_not_served_and_verifies() {
     assert_eq!(record(&server.url(), &json, "2").0, 0);
     assert_eq!(server.stop().code(), Some(0));
     assert_eq!(verify(&ledger)["counts"]["entries"], 2);
+}
+
+#[test]
+fn a_server_that_starts_on_a_full_disk_says_so_and_nothing_of_damage() {
+    let Some(disk) = SmallDisk::mount() else {
+        return;
+    };
+    let elsewhere = tempfile::tempdir().unwrap();
+    let json = elsewhere.path().join("event.json");
+    fs::write(&json, "{}").unwrap();
+    let ledger = init(disk.path(), ORIGIN);
+    let server = Server::start(&ledger);
+    assert_eq!(record(&server.url(), &json, "1").0, 0);
+    assert_eq!(server.stop().code(), Some(0));
+    fs::remove_dir_all(ledger.join("index")).unwrap();
+    let ballast = disk.path().join("ballast");
+    // It is written as far as there is room.
+    let _ = fs::write(&ballast, vec![0; 8 << 20]);
+
+    let directory = ledger.to_str().unwrap();
+    let mut command = exhibit();
+    command.args(["serve", "--listen", "127.0.0.1:0", "--dir", directory]);
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert_eq!(said.matches("No space left").count(), 1, "{said}");
+    assert!(said.contains("help: make room on the disk"), "{said}");
+    assert!(
+        !said.contains("damage") && !said.contains("rebuil"),
+        "{said}"
+    );
+
+    let at = |name: &str| disk.path().join(name).to_str().unwrap().to_owned();
+    let made = [
+        vec!["export", "--dir", directory, "--out"],
+        vec!["receipt", "0", "--dir", directory, "--receipt"],
+        vec!["key", "generate", "--name", "a.example", "--out"],
+        vec!["man", "--dir"],
+        vec!["init", "--origin", "a.example"],
+    ];
+    for mut arguments in made {
+        let out = at(arguments[0]);
+        arguments.push(&out);
+        let output = run(&arguments);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(3), "{arguments:?}: {said}");
+        assert!(said.contains("help: make room"), "{arguments:?}: {said}");
+    }
+
+    fs::remove_file(&ballast).unwrap();
+    let server = Server::start(&ledger);
+    assert_eq!(record(&server.url(), &json, "2").0, 0);
+    assert_eq!(server.stop().code(), Some(0));
 }

@@ -14,7 +14,7 @@ use super::{
     output::Output,
     pack_file::{NewFile, Replace},
     progress::Progress,
-    reading::{LedgerArgs, Place, directory_error, journal_error},
+    reading::{LedgerArgs, NO_CHECKPOINT, Place, directory_error, journal_error},
 };
 use crate::{
     ledger::position::count,
@@ -111,8 +111,7 @@ impl Export {
             .map_err(journal_error)?
             .is_none()
         {
-            let lost = "the data directory has lost its `checkpoint`: whether its journal holds all that was acknowledged is not known";
-            say("warning", lost);
+            say("warning", NO_CHECKPOINT);
         }
         let request = PackRequest {
             start: self.range.start,
@@ -160,10 +159,14 @@ pub(super) fn receive(
     Ok(counting.received(Exported::there(summary)?))
 }
 
+/// What to do about a name that fits nothing.
+pub(super) const UNMATCHED: &str = "correct it, or add --allow-unmatched where it may fit nothing";
+
 fn not_exported(error: PackError) -> CliError {
     let help = match &error {
-        PackError::Unmatched(_) => {
-            Some("correct it, or add --allow-unmatched where it may fit nothing")
+        PackError::Unmatched(_) => Some(UNMATCHED),
+        PackError::Range { .. } => {
+            Some("correct --start and --end, or leave them out for all that there is")
         }
         _ => None,
     };

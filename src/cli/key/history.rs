@@ -20,7 +20,7 @@ use crate::{
     ledger::{
         keys::{HISTORY_BYTES_MAX, KeyChange, KeyHistory, KeySpan, Statement},
         note::VerifierKey,
-        position::count,
+        position::{TreeSize, count},
     },
     pack::{
         manifest::{KEY_HISTORY, VERIFIER_KEY},
@@ -194,7 +194,18 @@ impl Render for Shown {
     }
 
     fn json(&self) -> serde_json::Result<Value> {
-        let keys = self.history.keys().iter().map(|span| {
+        // Without a history the ledger has had one key, from the beginning on.
+        let only = KeySpan {
+            key: self.own.clone(),
+            from: TreeSize::EMPTY,
+            until: None,
+            compromised: None,
+        };
+        let keys = match self.history.keys() {
+            [] => std::slice::from_ref(&only),
+            keys => keys,
+        };
+        let keys = keys.iter().map(|span| {
             json!({
                 "key": span.key.to_string(),
                 "key_id": span.key.id().to_string(),

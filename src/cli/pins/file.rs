@@ -113,20 +113,33 @@ pub(super) fn no_place() -> CliError {
         .with_help("name a file with --pins FILE")
 }
 
+const WITHOUT: &str = "go on without what was remembered: --no-pins, or --pins OTHER";
+
+fn unwritable(path: &Path) -> impl FnOnce(io::Error) -> CliError {
+    let what = format!("can't write {}", path.display());
+    |error| {
+        CliError::failed(what).because(error).with_help(
+            "make it writable, or name another file with --pins, or --state of the monitor; `exhibit verify --no-pins` remembers \
+             nothing",
+        )
+    }
+}
+
 /// Reads all pins; no file is as good as an empty one.
 pub(super) fn read(path: &Path) -> Result<Vec<Pin>, CliError> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => {
-            let path = path.to_owned();
-            return Err(CliError::Read { path, source });
+        Err(error) => {
+            return Err(CliError::failed(format!("can't read {}", path.display()))
+                .because(error)
+                .with_help(WITHOUT));
         }
     };
     let damaged = |why: String| {
         CliError::failed(format!("{} is damaged", path.display()))
             .because(why)
-            .with_help("restore it from a backup, or go on without what was remembered: --no-pins, or --pins OTHER")
+            .with_help(format!("restore it from a backup, or {WITHOUT}"))
     };
     let document: Document =
         serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
@@ -143,13 +156,13 @@ pub(super) fn read(path: &Path) -> Result<Vec<Pin>, CliError> {
 /// Waits for the lock, which is held until what is given is dropped. The lock's file stays.
 pub(super) fn lock(path: &Path) -> Result<File, CliError> {
     if let Some(parent) = folder(path) {
-        fs::create_dir_all(parent).map_err(CliError::write(parent))?;
+        fs::create_dir_all(parent).map_err(unwritable(parent))?;
     }
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let name = PathBuf::from(name);
     let locked = File::create(&name).and_then(|file| file.lock().map(|()| file));
-    locked.map_err(CliError::write(name))
+    locked.map_err(unwritable(&name))
 }
 
 /// Replaces the file, whole and synced or not at all.
@@ -171,7 +184,7 @@ pub(super) fn write(path: &Path, pins: &[Pin]) -> Result<(), CliError> {
         }
         Ok(())
     };
-    replace().map_err(CliError::write(path))
+    replace().map_err(unwritable(path))
 }
 
 fn folder(path: &Path) -> Option<&Path> {

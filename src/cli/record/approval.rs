@@ -6,7 +6,7 @@ use super::{
     actor::ApproverArgs,
     artifact::ArtifactArgs,
     choice,
-    document::JsonArgs,
+    document::{Given, JsonArgs},
     required,
     revision::RevisionArgs,
 };
@@ -47,11 +47,11 @@ pub(super) struct ApprovalArgs {
 }
 
 impl EvidenceArgs for ApprovalArgs {
-    fn evidence(self) -> Result<Evidence, CliError> {
+    fn evidence(self) -> Result<Given, CliError> {
         if let Some(file) = &self.json.json {
-            return file.read::<Approval>("an approval").map(Evidence::from);
+            return file.read::<Approval>("approval");
         }
-        Ok(Evidence::from(Approval {
+        Ok(Given::Evidence(Evidence::from(Approval {
             change_id: required(self.change_id, "--change-id")?,
             decision: required(self.decision, "--decision")?,
             approver: required(self.approver.actor(), "--approver")?,
@@ -61,6 +61,6 @@ impl EvidenceArgs for ApprovalArgs {
             environment: self.environment,
             expires_at: self.expires_at,
             comment: self.comment,
-        }))
+        })))
     }
 }

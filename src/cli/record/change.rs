@@ -5,7 +5,7 @@ use super::{
     EVIDENCE, EvidenceArgs,
     actor::{AuthorArgs, RequesterArgs},
     choice,
-    document::JsonArgs,
+    document::{Given, JsonArgs},
     required,
     revision::RevisionsArgs,
 };
@@ -70,11 +70,11 @@ pub(super) struct ChangeArgs {
 }
 
 impl EvidenceArgs for ChangeArgs {
-    fn evidence(self) -> Result<Evidence, CliError> {
+    fn evidence(self) -> Result<Given, CliError> {
         if let Some(file) = &self.json.json {
-            return file.read::<Change>("a change").map(Evidence::from);
+            return file.read::<Change>("change");
         }
-        Ok(Evidence::from(Change {
+        Ok(Given::Evidence(Evidence::from(Change {
             change_id: required(self.change_id, "--change-id")?,
             change_class: required(self.class, "--class")?,
             title: required(self.title, "--title")?,
@@ -92,6 +92,6 @@ impl EvidenceArgs for ChangeArgs {
             comment: self.comment,
             change_model: self.change_model,
             incident_ids: self.incident_ids,
-        }))
+        })))
     }
 }

@@ -4,34 +4,41 @@ use std::path::PathBuf;
 
 use super::{
     super::{args, error::CliError},
-    EvidenceArgs, document,
+    EvidenceArgs,
+    document::{self, Given},
 };
 use crate::evidence::{Custom, CustomPart, Evidence};
 
 /// Record any other event, its JSON kept byte for byte
 #[derive(Debug, clap::Args)]
 pub(super) struct CustomArgs {
-    /// The event's type, such as dev.cdevents.service.deployed.0.3.0
+    /// The event's type, such as dev.cdevents.service.deployed.0.3.0; without it, the JSON is a whole event
     #[arg(long = "type", value_name = "TYPE", value_parser = args::text)]
-    event_type: String,
-    /// A file with a JSON object, kept as it is; - for standard input
+    event_type: Option<String>,
+    /// A file with a JSON object, kept as it is; without --type a whole event, with source, event_id and custom, as in the
+    /// manual's page on events; - for standard input
     #[arg(long, value_name = "FILE|-", value_parser = args::path)]
     json: PathBuf,
     /// Personal content, kept beside the JSON so that it can be erased: NAME=TEXT or NAME=@FILE, and
     /// ;type=MEDIA-TYPE where it is not text/plain; may be repeated
-    #[arg(long = "part", value_name = "NAME=CONTENT", value_parser = PartSource::parse)]
+    #[arg(long = "part", requires = "event_type", value_name = "NAME=CONTENT", value_parser = PartSource::parse)]
     parts: Vec<PartSource>,
 }
 
+const WHOLE: &str = "--type TYPE keeps any JSON object as it is; without it, give a whole event";
+
 impl EvidenceArgs for CustomArgs {
-    fn evidence(self) -> Result<Evidence, CliError> {
+    fn evidence(self) -> Result<Given, CliError> {
         let json = document::read(&self.json)?;
+        let Some(event_type) = self.event_type else {
+            return document::whole(&self.json, &json, "custom", WHOLE);
+        };
         let parts: Result<_, CliError> = self.parts.into_iter().map(PartSource::part).collect();
-        Ok(Evidence::Custom(Custom {
-            event_type: self.event_type,
+        Ok(Given::Evidence(Evidence::Custom(Custom {
+            event_type,
             json,
             parts: parts?,
-        }))
+        })))
     }
 }
 

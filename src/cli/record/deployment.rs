@@ -6,7 +6,7 @@ use super::{
     actor::DeployerArgs,
     artifact::ArtifactArgs,
     choice,
-    document::JsonArgs,
+    document::{Given, JsonArgs},
     required,
     revision::RevisionArgs,
 };
@@ -59,11 +59,11 @@ pub(super) struct DeploymentArgs {
 }
 
 impl EvidenceArgs for DeploymentArgs {
-    fn evidence(self) -> Result<Evidence, CliError> {
+    fn evidence(self) -> Result<Given, CliError> {
         if let Some(file) = &self.json.json {
-            return file.read::<Deployment>("a deployment").map(Evidence::from);
+            return file.read::<Deployment>("deployment");
         }
-        Ok(Evidence::from(Deployment {
+        Ok(Given::Evidence(Evidence::from(Deployment {
             service: required(self.service, "--service")?,
             environment: required(self.environment, "--environment")?,
             artifacts: self.artifacts.artifacts()?,
@@ -77,6 +77,6 @@ impl EvidenceArgs for DeploymentArgs {
             rollback_of: self.rollback_of,
             comment: self.comment,
             bypassed_controls: self.bypassed_controls,
-        }))
+        })))
     }
 }

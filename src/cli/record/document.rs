@@ -14,14 +14,16 @@ use serde::{
 use serde_json::Value;
 
 use super::super::{args, error::CliError};
-use crate::ledger::payload::PAYLOAD_BYTES_MAX;
+use crate::{
+    evidence::{Evidence, PostedEvent, check_begins_object},
+    ledger::payload::PAYLOAD_BYTES_MAX,
+};
 
 /// Where the evidence comes from, if not from flags.
 #[derive(Debug, clap::Args)]
 pub(super) struct JsonArgs {
-    /// Take what happened from a JSON object with the fields of the API and words as in the flags,
-    /// in place of the flags under
-    /// "What happened"; - for standard input
+    /// Take what happened from a JSON object, in place of the flags under "What happened": the fields of the kind, or a
+    /// whole event with source and event_id around them, as in the manual's page on events; - for standard input
     #[arg(long, value_name = "FILE|-")]
     pub(super) json: Option<JsonFile>,
 }
@@ -38,21 +40,105 @@ impl FromStr for JsonFile {
     }
 }
 
-impl JsonFile {
-    /// Reads the evidence of one kind.
-    pub(super) fn read<E: DeserializeOwned + Serialize>(&self, what: &str) -> Result<E, CliError> {
-        let json = read(&self.0)?;
-        object(&json).map_err(|error| {
-            CliError::failed(format!("{} is not {what}", shown(&self.0)))
-                .because(error)
-                .with_help("`exhibit record --help` names the kinds, and their flags are the fields' names")
-        })
+/// What a command records.
+#[derive(Debug)]
+pub(super) enum Given {
+    /// What happened.
+    Evidence(Evidence),
+    /// A whole event of a file: it says where it comes from, too.
+    Whole(Box<PostedEvent>),
+}
+
+impl From<Evidence> for Given {
+    fn from(evidence: Evidence) -> Self {
+        Self::Evidence(evidence)
     }
 }
+
+impl JsonFile {
+    /// Reads what happened, of one kind, or a whole event of that kind.
+    pub(super) fn read<E>(&self, kind: &'static str) -> Result<Given, CliError>
+    where
+        E: DeserializeOwned + Serialize + Into<Evidence>,
+    {
+        let json = read(&self.0)?;
+        if is_whole(&json) {
+            return whole(&self.0, &json, kind, FIELDS);
+        }
+        object::<E>(&json)
+            .map(|evidence| Given::Evidence(evidence.into()))
+            .map_err(|error| not_of_the_kind(&self.0, kind, error))
+    }
+}
+
+/// Whether JSON is an object with something that a whole event has, and that no kind's own fields are named.
+fn is_whole(json: &[u8]) -> bool {
+    let marks = ["source", "event_id"]
+        .into_iter()
+        .chain(KINDS.map(|(name, _)| name));
+    serde_json::from_slice::<serde_json::Map<String, Value>>(json)
+        .is_ok_and(|fields| marks.into_iter().any(|mark| fields.contains_key(mark)))
+}
+
+/// Each kind: its name in a whole event, and the command that records it.
+const KINDS: [(&str, &str); 5] = [
+    ("change", "change"),
+    ("approval", "approval"),
+    ("test_run", "test-run"),
+    ("deployment", "deployment"),
+    ("custom", "event"),
+];
+
+const fn kind_of(evidence: &Evidence) -> &'static str {
+    match evidence {
+        Evidence::Change(_) => "change",
+        Evidence::Approval(_) => "approval",
+        Evidence::TestRun(_) => "test_run",
+        Evidence::Deployment(_) => "deployment",
+        Evidence::Custom(_) => "custom",
+    }
+}
+
+/// Reads a whole event, whose kind is to be that of the command. `help` is for what is none.
+pub(super) fn whole(
+    path: &Path,
+    json: &[u8],
+    kind: &'static str,
+    help: &str,
+) -> Result<Given, CliError> {
+    let event: PostedEvent = object(json).map_err(|error| {
+        CliError::failed(format!("{} is not an event", shown(path)))
+            .because(error)
+            .with_help(help)
+    })?;
+    let found = kind_of(&event.evidence);
+    if found == kind {
+        return Ok(Given::Whole(Box::new(event)));
+    }
+    let command = KINDS.iter().find(|(name, _)| *name == found);
+    let command = command.map_or("event", |(_, command)| command);
+    let what = format!(
+        "{} is an event with `{found}`, not with `{kind}`",
+        shown(path)
+    );
+    Err(CliError::failed(what).with_help(format!("`exhibit record {command}` records it")))
+}
+
+fn not_of_the_kind(path: &Path, kind: &str, error: serde_json::Error) -> CliError {
+    CliError::failed(format!(
+        "{} is neither the object of a `{kind}` nor a whole event",
+        shown(path)
+    ))
+    .because(error)
+    .with_help(FIELDS)
+}
+
+const FIELDS: &str = "the manual's page \"Events: the field dictionary\" names every field, with an example of each kind";
 
 /// Reads a message in which every object is one. Serde would take a list, too, for the values of an object without their
 /// names.
 fn object<E: DeserializeOwned + Serialize>(json: &[u8]) -> serde_json::Result<E> {
+    check_begins_object(json).map_err(serde_json::Error::custom)?;
     let read: E = serde_json::from_slice(json)?;
     let (given, meant) = (serde_json::from_slice(json)?, serde_json::to_value(&read)?);
     match list_for_object(&given, &meant, "") {
@@ -104,7 +190,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, CliError> {
             "{} has over {limit} bytes, more than an event may have",
             shown(path)
         ))
-        .with_help("name large files by digest, with --artifact-file or --report-file"));
+        .with_help("let it name large content by its digest"));
     }
     Ok(content)
 }

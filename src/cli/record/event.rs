@@ -2,12 +2,15 @@
 
 use std::fmt;
 
+use clap::{ArgMatches, Args, FromArgMatches, parser::ValueSource};
+
 use super::{
     super::{args, error::CliError},
     ABOUT,
+    document::Given,
 };
 use crate::{
-    evidence::{Evidence, Link, PostedEvent},
+    evidence::{Link, PostedEvent},
     ledger::position::UnixNanos,
 };
 
@@ -17,10 +20,10 @@ const COUNT_MAX: u64 = 1_000_000_000;
 
 /// What every event has.
 #[derive(Debug, clap::Args)]
-pub(super) struct EventArgs {
-    /// URI of the pipeline or system the event comes from
-    #[arg(long, value_name = "URI", value_parser = args::text, env = "EXHIBIT_SOURCE", hide_env_values = true, help_heading = ABOUT)]
-    source: String,
+struct EventArgs {
+    /// URI of the pipeline or system the event comes from; needed unless a whole event says it
+    #[arg(long, value_name = "URI", value_parser = args::text, env = "EXHIBIT_SOURCE", hide_env_values = true, required_unless_present = "json", help_heading = ABOUT)]
+    source: Option<String>,
     /// Unique within the source; without it, a random one, which is printed
     #[arg(long, value_name = "ID", value_parser = args::text, env = "EXHIBIT_EVENT_ID", hide_env_values = true, help_heading = ABOUT)]
     event_id: Option<String>,
@@ -34,42 +37,168 @@ pub(super) struct EventArgs {
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..), env = "EXHIBIT_SOURCE_SEQUENCE", hide_env_values = true, help_heading = ABOUT)]
     source_sequence: Option<u64>,
     /// Take a --source-sequence that is too large to be a count from 1, such as a time or the number of a run
-    #[arg(long, requires = "source_sequence", help_heading = ABOUT)]
+    #[arg(long, help_heading = ABOUT)]
     allow_large_sequence: bool,
     /// Where to find out more, such as pipeline-run=https://ci.example.com/runs/7; may be repeated
     #[arg(long = "link", value_name = "REL=URI", value_parser = link, env = "EXHIBIT_LINK", hide_env_values = true, help_heading = ABOUT)]
     links: Vec<Link>,
 }
 
-impl EventArgs {
-    /// The event.
-    pub(super) fn event(self, evidence: Evidence) -> Result<PostedEvent, CliError> {
-        if let Some(number) = self.source_sequence
-            && number > COUNT_MAX
-            && !self.allow_large_sequence
-        {
-            return Err(CliError::usage(
-                format!(
-                    "--source-sequence {number} is no count of this source's events from 1, but rather a time or an id: all \
-                     numbers below it would be missing, for ever"
-                ),
-                "count from 1, leave it out, or add --allow-large-sequence if the source did post that many",
-            ));
-        }
-        let event_id = match self.event_id {
-            Some(id) => id,
-            None => RandomId::fresh()?.to_string(),
-        };
-        Ok(PostedEvent {
-            source: self.source,
-            event_id,
-            subject: self.subject,
-            occurred_at: self.occurred_at,
-            source_sequence: self.source_sequence,
-            links: self.links,
-            evidence,
+/// The flags, and which of their fields the command line gives: what a variable says does not count against a file.
+#[derive(Debug)]
+pub(super) struct EventFlags {
+    args: EventArgs,
+    on_command_line: Vec<Field>,
+}
+
+/// A field of an event that a flag gives, too.
+#[derive(Debug, Clone, Copy)]
+struct Field {
+    /// Of the argument.
+    id: &'static str,
+    flag: &'static str,
+    name: &'static str,
+    /// Whether an event has it.
+    stands: fn(&PostedEvent) -> bool,
+}
+
+const FIELDS: [Field; 6] = [
+    field("source", "--source", "source", |_| true),
+    field("event_id", "--event-id", "event_id", |_| true),
+    field("subject", "--subject", "subject", |event| {
+        event.subject.is_some()
+    }),
+    field("occurred_at", "--occurred-at", "occurred_at", |event| {
+        event.occurred_at.is_some()
+    }),
+    field(
+        "source_sequence",
+        "--source-sequence",
+        "source_sequence",
+        |event| event.source_sequence.is_some(),
+    ),
+    field("links", "--link", "links", |event| !event.links.is_empty()),
+];
+
+const fn field(
+    id: &'static str,
+    flag: &'static str,
+    name: &'static str,
+    stands: fn(&PostedEvent) -> bool,
+) -> Field {
+    Field {
+        id,
+        flag,
+        name,
+        stands,
+    }
+}
+
+impl FromArgMatches for EventFlags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let given =
+            |field: &Field| matches.value_source(field.id) == Some(ValueSource::CommandLine);
+        Ok(Self {
+            args: EventArgs::from_arg_matches(matches)?,
+            on_command_line: FIELDS.into_iter().filter(given).collect(),
         })
     }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for EventFlags {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        EventArgs::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        EventArgs::augment_args_for_update(command)
+    }
+}
+
+/// An event that is to be sent.
+pub(super) struct ToSend {
+    pub(super) event: PostedEvent,
+    /// Whether its id was made here, so that nobody else knows it.
+    pub(super) fresh_id: bool,
+}
+
+impl EventFlags {
+    /// The event.
+    pub(super) fn event(self, given: Given) -> Result<ToSend, CliError> {
+        let allow_large = self.args.allow_large_sequence;
+        let to_send = match given {
+            Given::Evidence(evidence) => {
+                let source = self.args.source.ok_or_else(no_source)?;
+                let fresh_id = self.args.event_id.is_none();
+                let event_id = match self.args.event_id {
+                    Some(id) => id,
+                    None => RandomId::fresh()?.to_string(),
+                };
+                let event = PostedEvent {
+                    source,
+                    event_id,
+                    subject: self.args.subject,
+                    occurred_at: self.args.occurred_at,
+                    source_sequence: self.args.source_sequence,
+                    links: self.args.links,
+                    evidence,
+                };
+                ToSend { event, fresh_id }
+            }
+            Given::Whole(event) => ToSend {
+                event: self.completed(*event)?,
+                fresh_id: false,
+            },
+        };
+        match to_send.event.source_sequence {
+            Some(number) if number > COUNT_MAX && !allow_large => Err(no_count(number)),
+            _ => Ok(to_send),
+        }
+    }
+
+    /// A whole event, with what the flags say and it does not.
+    fn completed(self, event: PostedEvent) -> Result<PostedEvent, CliError> {
+        let mut twice = self.on_command_line.iter();
+        if let Some(Field { flag, name, .. }) = twice.find(|field| (field.stands)(&event)) {
+            return Err(CliError::usage(
+                format!("{flag} is given, and the whole event of --json says its own `{name}`"),
+                format!("leave {flag} out, or correct `{name}` in the event"),
+            ));
+        }
+        Ok(PostedEvent {
+            subject: event.subject.or(self.args.subject),
+            occurred_at: event.occurred_at.or(self.args.occurred_at),
+            source_sequence: event.source_sequence.or(self.args.source_sequence),
+            links: if event.links.is_empty() {
+                self.args.links
+            } else {
+                event.links
+            },
+            ..event
+        })
+    }
+}
+
+fn no_source() -> CliError {
+    CliError::usage(
+        "--source is missing",
+        "give it, set EXHIBIT_SOURCE, or let the JSON be a whole event, with `source` and `event_id`",
+    )
+}
+
+fn no_count(number: u64) -> CliError {
+    CliError::usage(
+        format!(
+            "the source sequence {number} is no count of this source's events from 1, but rather a time or an id: all \
+             numbers below it would be missing, for ever"
+        ),
+        "count from 1, leave it out, or add --allow-large-sequence if the source did post that many",
+    )
 }
 
 fn link(value: &str) -> Result<Link, String> {

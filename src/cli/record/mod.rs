@@ -4,7 +4,6 @@
 //! the sending of it, is in [`event`] and [`send`]. A `--json` file takes the place of a kind's own flags.
 
 use super::{error::CliError, exit::Exit, output::Output};
-use crate::evidence::Evidence;
 
 mod actor;
 mod approval;
@@ -19,6 +18,7 @@ mod revision;
 mod send;
 mod test_run;
 
+use document::Given;
 pub(super) use send::SaveArgs;
 
 /// The heading of the flags that a `--json` file takes the place of.
@@ -55,7 +55,7 @@ struct Post<T: clap::Args> {
     #[command(flatten)]
     evidence: T,
     #[command(flatten)]
-    event: event::EventArgs,
+    event: event::EventFlags,
     #[command(flatten)]
     server: super::connect::ServerArgs,
     /// What to wait for before answering
@@ -67,8 +67,8 @@ struct Post<T: clap::Args> {
 
 /// A kind's flags, which make its evidence.
 trait EvidenceArgs: clap::Args {
-    /// What happened.
-    fn evidence(self) -> Result<Evidence, CliError>;
+    /// What happened, or the whole event of a file.
+    fn evidence(self) -> Result<Given, CliError>;
 }
 
 /// Refuses flags that a `--json` file takes the place of: ignored, they would record something else than they say.

@@ -7,16 +7,18 @@ use std::{
     time::Duration,
 };
 
-use super::super::{
-    args,
-    connect::{ServerUrl, Session},
-    error::{CliError, say},
-    exit::Exit,
-    output::{Output, Render, field_table, fields},
-    pack_file::{NewFile, Replace},
+use super::{
+    super::{
+        args,
+        connect::{ServerUrl, Session},
+        error::{CliError, say},
+        exit::Exit,
+        output::{Output, Render, field_table, fields},
+        pack_file::{NewFile, Replace},
+    },
+    event::ToSend,
 };
 use crate::{
-    evidence::PostedEvent,
     ledger::{
         hash::LeafHash,
         note::VerifierKey,
@@ -91,12 +93,13 @@ pub(in super::super) enum WaitFor {
 /// Sends an event, saves its receipt and prints where it stands.
 pub(super) fn send(
     server: &ServerUrl,
-    event: PostedEvent,
+    to_send: ToSend,
     wait: WaitFor,
     save: &SaveArgs,
     output: &mut Output,
 ) -> Result<Exit, CliError> {
     let file = save.open()?;
+    let ToSend { event, fresh_id } = to_send;
     let (source, event_id) = (event.source.clone(), event.event_id.clone());
     let request = AppendRequest {
         event: Some(posted_to_proto(event)),
@@ -106,8 +109,11 @@ pub(super) fn send(
         },
     };
     let mut session = Session::open(server)?;
-    let answer = append(&mut session, &request)
-        .inspect_err(|_| say("note", format!("the event id was {event_id}")))?;
+    let answer = append(&mut session, &request).inspect_err(|_| {
+        if fresh_id {
+            say("note", format!("the event id was {event_id}"));
+        }
+    })?;
     let told = Told::read(source, event_id, answer, save.receipt.clone())?;
     if let Some(mut file) = file {
         file.write_all(told.receipt.as_bytes())

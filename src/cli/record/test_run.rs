@@ -8,7 +8,7 @@ use super::{
     actor::TriggeredByArgs,
     artifact::{self, ArtifactArgs},
     choice,
-    document::JsonArgs,
+    document::{Given, JsonArgs},
     required,
     revision::RevisionArgs,
 };
@@ -110,11 +110,11 @@ impl TotalsArgs {
 }
 
 impl EvidenceArgs for TestRunArgs {
-    fn evidence(self) -> Result<Evidence, CliError> {
+    fn evidence(self) -> Result<Given, CliError> {
         if let Some(file) = &self.json.json {
-            return file.read::<TestRun>("a test run").map(Evidence::from);
+            return file.read::<TestRun>("test_run");
         }
-        Ok(Evidence::from(TestRun {
+        Ok(Given::Evidence(Evidence::from(TestRun {
             suite: required(self.suite, "--suite")?,
             kind: self.kind,
             outcome: required(self.outcome, "--outcome")?,
@@ -130,6 +130,6 @@ impl EvidenceArgs for TestRunArgs {
             triggered_by: self.triggered_by.actor(),
             comment: self.comment,
             attempt: self.attempt,
-        }))
+        })))
     }
 }

@@ -180,6 +180,24 @@ pub struct Override {
     pub flag: String,
 }
 
+impl ConfigError {
+    /// Where the value was given that can't be used; `None` where the whole file can't be.
+    pub fn place(&self) -> Option<&Source> {
+        match self {
+            Self::UnknownKey { place, .. } | Self::Value { place, .. } => Some(place),
+            Self::Unreadable { .. } | Self::NotToml { .. } => None,
+        }
+    }
+}
+
+/// A flag names its setting.
+fn named(place: &Source, key: &str) -> String {
+    match place {
+        Source::Flag(flag) => flag.clone(),
+        other => format!("{other}: {key}"),
+    }
+}
+
 /// Why the settings can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -212,7 +230,7 @@ pub enum ConfigError {
         known: String,
     },
     /// A value is empty, or not one the key can have.
-    #[error("{place}: {key}: {problem}")]
+    #[error("{}: {problem}", named(place, key))]
     Value {
         /// Where it was given.
         place: Source,

@@ -17,7 +17,10 @@ use tokio::{
 use tonic::Status;
 
 use super::{
-    errors::{Reason, damaged, invalid_field, invalid_fields, refusal, refusal_about, retry_later},
+    errors::{
+        Reason, beyond_the_end, damaged, invalid_field, invalid_fields, refusal, refusal_about,
+        retry_later,
+    },
     pages::{PageSender, Pages, pages},
     read::{filter, range},
 };
@@ -86,6 +89,9 @@ pub(super) fn export_pack(
         return Err(refusal_about(Reason::BeyondTheEnd, told, about));
     }
     let (start, end) = range(request.start, request.end, size)?;
+    if start == size.next_index() {
+        return Err(beyond_the_end("the index", start.value(), size));
+    }
     if start == end {
         return Err(invalid_field("end", "leaves no entry to export"));
     }

@@ -77,6 +77,9 @@ impl DataDirectory {
         } else {
             self.path().join(KEY)
         };
+        if !path.exists() {
+            return Err(DirectoryError::NoKey(path));
+        }
         refuse_exposed(&path)?;
         let text = Zeroizing::new(fs::read_to_string(&path).during("read", &path)?);
         let found: SigningKey = match text.trim_end().parse() {

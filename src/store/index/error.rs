@@ -1,5 +1,7 @@
 //! Why the index could not do something, and what is to be done about it.
 
+use std::io;
+
 use crate::ledger::{
     entry::MalformedEntry, position::EntryIndex, position::TreeSize, tile::TileId, tree::NodeAt,
 };
@@ -50,6 +52,14 @@ pub enum IndexError {
     /// Something the index stored is missing or is not what was stored.
     #[error("the index is damaged at {0}; reset it and rebuild it from the journal")]
     Damaged(String),
+    /// The disk is full, or can't be written; nothing is wrong with what is there.
+    #[error("the index can't be written: {text}")]
+    Disk {
+        /// Which of these.
+        kind: io::ErrorKind,
+        /// What the system said.
+        text: String,
+    },
     /// The database under the index failed.
     #[error(
         "the index can't be read or written: {0}; check the disk, then reset it and rebuild it"
@@ -61,7 +71,44 @@ impl From<sled::Error> for IndexError {
     fn from(error: sled::Error) -> Self {
         match error {
             sled::Error::Corruption { .. } => Self::Damaged(error.to_string()),
+            sled::Error::Io(error) => Self::io("the database", &error),
             other => Self::Database(other.to_string()),
+        }
+    }
+}
+
+impl IndexError {
+    /// What the system failed at some of the index's files.
+    pub(super) fn io(file: &str, error: &io::Error) -> Self {
+        match error.kind() {
+            kind @ (io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::ReadOnlyFilesystem) => Self::Disk {
+                kind,
+                text: format!("{file}: {error}"),
+            },
+            _ => Self::Database(format!("{file}: {error}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_no_damage() {
+        for kind in [
+            io::ErrorKind::StorageFull,
+            io::ErrorKind::ReadOnlyFilesystem,
+        ] {
+            let error = IndexError::from(sled::Error::Io(kind.into()));
+            assert!(matches!(&error, IndexError::Disk { kind: found, .. } if *found == kind));
+            let told = error.to_string();
+            assert!(
+                !told.contains("damage") && !told.contains("rebuild"),
+                "{told}"
+            );
         }
     }
 }

@@ -93,7 +93,7 @@ impl Pages {
     fn open_generation(index: &Path, number: u64) -> Result<Self, IndexError> {
         let directory = index.join(number.to_string());
         make_directory(&FsDisk, &directory)
-            .map_err(|error| IndexError::Database(error.to_string()))?;
+            .map_err(|error| IndexError::io("its directory", &error.source))?;
         Ok(Self {
             db: open_unlocked(&directory)?,
             tiles: Tiles::open(&directory)?,
@@ -277,7 +277,7 @@ fn generations(index: &Path) -> Vec<u64> {
 }
 
 /// Opens sled, waiting a moment for one that is just being closed. Anything wrong with the files, and sled panics
-/// at some of it, is damage; only a lock that stays held is not.
+/// at some of it, is damage; a disk that can't be written is not, nor a lock that stays held.
 fn open_unlocked(directory: &Path) -> Result<sled::Db, IndexError> {
     let config = sled::Config::new()
         .path(directory)
@@ -290,6 +290,7 @@ fn open_unlocked(directory: &Path) -> Result<sled::Db, IndexError> {
             Err(IndexError::Database(text)) if text.contains("could not acquire lock") => {
                 std::thread::sleep(Duration::from_millis(20));
             }
+            Err(error @ IndexError::Disk { .. }) => return Err(error),
             Err(error) => return Err(IndexError::Damaged(error.to_string())),
             Ok(db) => return Ok(db),
         }

@@ -124,5 +124,5 @@ fn offset(number: u64) -> u64 {
 }
 
 fn failed(error: io::Error) -> IndexError {
-    IndexError::Database(format!("the tiles' file: {error}"))
+    IndexError::io("the tiles' file", &error)
 }

@@ -3,7 +3,7 @@
 use std::{fs, net::TcpListener, time::Instant};
 
 use super::{DIGEST, Done, Home, ORIGIN, SOURCE};
-use crate::process::exhibit;
+use crate::process::{exhibit, init};
 
 #[test]
 fn a_server_that_gives_no_answer_is_given_up() {
@@ -75,6 +75,21 @@ fn a_receipt_and_a_checkpoint_are_made_offline_as_by_the_server() {
         .is(0, &[]);
     assert_eq!(served, local.stdout);
     home.run(&["receipt", "7", "--dir", dir]).is(3, &[]);
+    let file = home.path("receipt");
+    let save = ["receipt", "1", "--receipt", &file, "--force"];
+    let saved = home.run(&save).is(0, &["saved the receipt", &file]);
+    assert!(saved.stdout.contains("tree size"), "{}", saved.stdout);
+    let saved = home.json(&save);
+    assert_eq!(saved["index"], 1);
+    assert_eq!(saved["tree_size"], 3);
+    assert_eq!(saved["file"], file);
+    assert_eq!(saved["note"], served);
+    assert_eq!(fs::read_to_string(&file).unwrap(), served);
+    // A ledger that was never rotated says in JSON, too, which key signs.
+    let history = home.json(&["key", "history", dir]);
+    assert_eq!(history["keys"][0]["key"], vkey);
+    assert_eq!(history["keys"][0]["until"], serde_json::Value::Null);
+    assert_eq!(history["keys"].as_array().unwrap().len(), 1);
 }
 
 #[test]
@@ -194,4 +209,77 @@ fn a_story_told_to_a_file_has_no_colours() {
         .output();
     let told = Done::of(told.unwrap()).is(0, &["1. A ledger, and a server for it"]);
     assert!(!told.stdout.contains('\x1b'), "{}", told.stdout);
+}
+
+#[test]
+fn a_wrong_setting_is_a_wrong_command_line_and_is_named_once() {
+    let home = tempfile::tempdir().unwrap();
+    let ledger = init(home.path(), ORIGIN);
+    let serve = |arguments: &[&str], variable: &str| {
+        let mut command = exhibit();
+        command.args(["serve", "--dir"]).arg(&ledger);
+        if !variable.is_empty() {
+            command.env("EXHIBIT_LISTEN", variable);
+        }
+        Done::of(command.args(arguments).output().unwrap())
+    };
+    let shown = "help: `exhibit config show";
+    serve(&["--listen", "foo"], "").is(2, &["error: --listen: \"foo\" is not", shown]);
+    serve(&["--set", "foo=bar"], "").is(2, &["error: --set foo: there is no", shown]);
+    serve(&["--set", "log.level=loud"], "").is(2, &["error: --set log.level: \"loud\"", shown]);
+    serve(&[], "foo").is(
+        2,
+        &["error: $EXHIBIT_LISTEN: listen:", "help: set the variable"],
+    );
+    let settings = ledger.join("exhibit.toml");
+    fs::write(&settings, "listen = \"foo\"\n").unwrap();
+    serve(&[], "").is(3, &["exhibit.toml:1: listen:", "help: correct the file"]);
+    fs::write(&settings, "").unwrap();
+    fs::remove_file(ledger.join("log.key")).unwrap();
+    serve(&["--listen", "127.0.0.1:0"], "").is(3, &["log.key is missing; restore it"]);
+}
+
+#[test]
+fn both_ways_to_name_an_entry_are_told_where_none_is() {
+    let run = |arguments: &[&str]| Done::of(exhibit().args(arguments).output().unwrap());
+    for command in ["show", "receipt"] {
+        run(&[command]).is(2, &["<INDEX|--source <URI>|--event-id <ID>>"]);
+        let half = run(&[command, "--source", SOURCE]).is(2, &["--event-id <ID>"]);
+        let required = half.stderr.split("Usage:").next().unwrap();
+        assert!(!required.contains("INDEX"), "{}", half.stderr);
+        run(&[command, "--event-id", "1"]).is(2, &["--source <URI>"]);
+        run(&[command, "1", "--source", SOURCE, "--event-id", "1"]).is(2, &["cannot be used with"]);
+    }
+}
+
+#[test]
+fn where_nothing_can_be_remembered_the_flag_that_does_without_is_named() {
+    let home = Home::new();
+    home.deploy_all(&["run-1"]);
+    fs::write(home.path("file"), "").unwrap();
+    let dir = home.ledger.to_str().unwrap();
+    let verify = |more: &[&str]| {
+        let mut command = home.command(&[&["verify", dir][..], more].concat());
+        Done::of(
+            command
+                .env("XDG_STATE_HOME", home.path("file"))
+                .output()
+                .unwrap(),
+        )
+    };
+    verify(&[]).is(
+        3,
+        &[
+            "can't read",
+            "pins.json",
+            "help: go on without",
+            "--no-pins",
+        ],
+    );
+    // A place for the lock that can't be made: what is read is no file yet.
+    let pins = home.path("folder/pins.json");
+    fs::create_dir_all(format!("{pins}.lock")).unwrap();
+    verify(&["--pins", &pins]).is(3, &["can't write", "help: make it writable", "--no-pins"]);
+    let vkey = home.vkey();
+    verify(&["--no-pins", "--vkey", &vkey]).is(0, &["VERIFIED"]);
 }

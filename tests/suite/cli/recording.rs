@@ -188,3 +188,119 @@ fn every_kind_of_event_is_recorded_from_flags_and_from_json() {
     ]);
     assert_eq!(stored.stdout.lines().count(), 1);
 }
+
+/// The examples of the manual's page on events: each with the command that records it.
+fn examples() -> Vec<(&'static str, &'static str)> {
+    let manual = include_str!("../../../src/manual/events.md");
+    let kinds = ["change", "approval", "test-run", "deployment", "event"];
+    let examples = manual.split("```json\n").skip(1);
+    let examples = examples.map(|rest| rest.split("```").next().unwrap());
+    kinds.into_iter().zip(examples).collect()
+}
+
+#[test]
+fn every_example_of_the_manual_is_recorded_as_it_is() {
+    let home = Home::new();
+    let examples = examples();
+    assert_eq!(examples.len(), 5);
+    for (kind, example) in &examples {
+        fs::write(home.path(kind), example).unwrap();
+        let file = home.path(kind);
+        // The variables are for the flags; they do not change what a file says.
+        let ran = home
+            .command(&["record", kind, "--json", &file, "--format", "json"])
+            .env("EXHIBIT_SOURCE", SOURCE)
+            .env("EXHIBIT_EVENT_ID", "another")
+            .output();
+        let done = Done::of(ran.unwrap()).is(0, &[]);
+        let recorded: Value = serde_json::from_str(&done.stdout).unwrap();
+        let event: Value = serde_json::from_str(example).unwrap();
+        for field in ["source", "event_id"] {
+            assert_eq!(recorded[field], event[field], "{kind}");
+        }
+    }
+    let entries = lines(&home.run(&["list", "--format", "json"]).stdout);
+    assert_eq!(entries.len(), examples.len());
+    assert_eq!(entries[0]["occurred_at"], "2026-11-20T09:15:00.000000000Z");
+    assert_eq!(entries[3]["source_sequence"], 9121);
+    assert_eq!(entries[4]["subject"], "incident/INC-77");
+    assert_eq!(entries[4]["event_type"], "com.example.incident.detected");
+    home.run(&["show", "4", "--part", "caller"])
+        .is(0, &["Reported by Ada Example"]);
+    home.run(&["show", "0", "--part", "links"])
+        .is(0, &["CHG-1042"]);
+}
+
+#[test]
+fn a_whole_event_says_each_field_alone_and_is_of_the_kind() {
+    let home = Home::new();
+    let (_, deployment) = examples()[3];
+    let file = home.path("deployment.json");
+    fs::write(&file, deployment).unwrap();
+    let record = |kind: &str, more: &[&str]| {
+        home.run(&[&["record", kind, "--json", &file][..], more].concat())
+    };
+    for (flag, value) in [
+        ("--source", SOURCE),
+        ("--event-id", "run-4711/deploy-production"),
+        ("--occurred-at", "2026-11-22"),
+        ("--source-sequence", "9121"),
+        ("--link", "ticket=https://tickets.example.com/7"),
+    ] {
+        record("deployment", &[flag, value]).is(2, &[flag, "says its own", "help: leave"]);
+    }
+    for kind in ["change", "event"] {
+        record(kind, &[]).is(
+            3,
+            &["with `deployment`", "help: `exhibit record deployment`"],
+        );
+    }
+    // What it leaves open, a flag says.
+    record("deployment", &["--subject", "service/other"]).is(0, &["recorded"]);
+    home.run(&["list", "--subject", "service/other"])
+        .is(0, &["run-4711"]);
+    let large = deployment.replace("9121", "1790000000");
+    fs::write(&file, large).unwrap();
+    record("deployment", &[]).is(2, &["1790000000 is no count", "--allow-large-sequence"]);
+    // Without any event around it, the flags are needed, and a source above all.
+    fs::write(&file, r#"{"incident": "INC-77"}"#).unwrap();
+    record("event", &["--type", "a.b"]).is(2, &["--source is missing", "help: give it"]);
+    record("event", &["--source", SOURCE]).is(3, &["is not an event", "help: --type TYPE"]);
+}
+
+#[test]
+fn what_is_no_json_object_is_told_in_plain_words() {
+    let home = Home::new();
+    let file = home.path("change.json");
+    for (content, said) in [
+        ("", "is empty; give a JSON object"),
+        (" \n", "is empty; give a JSON object"),
+        ("[]", "is not a JSON object; it must begin with `{`"),
+        ("null", "is not a JSON object; it must begin with `{`"),
+        (r#"{"change_id": 7}"#, "expected a string"),
+        (r#"{"source": "urn:a"}"#, "event_id"),
+        (r#"{"change": {}}"#, "change_id"),
+    ] {
+        fs::write(&file, content).unwrap();
+        let done = home.run(&["record", "change", "--source", SOURCE, "--json", &file]);
+        done.is(3, &[said, "help: the manual's page"]);
+    }
+    let huge = format!("{{\"a\": \"{}\"}}", "x".repeat(3 << 20));
+    fs::write(&file, huge).unwrap();
+    let record = ["record", "event", "--type", "a.b", "--json", &file];
+    let done = home.run(&[&record[..], &["--source", SOURCE]].concat());
+    let done = done.is(3, &["more than an event may have", "by its digest"]);
+    assert!(!done.stderr.contains("--artifact-file"), "{}", done.stderr);
+}
+
+#[test]
+fn an_event_id_is_told_after_a_refusal_where_nobody_else_knows_it() {
+    let home = Home::new();
+    let refused = home.deploy(&["--event-id", "run-1"]).is(3, &["help:"]);
+    assert!(
+        !refused.stderr.contains("event id was"),
+        "{}",
+        refused.stderr
+    );
+    home.deploy(&[]).is(3, &["note: the event id was"]);
+}

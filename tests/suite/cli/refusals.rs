@@ -162,3 +162,62 @@ fn a_web_server_that_is_no_log_is_told_from_a_ledger() {
     assert!(!done.stderr.contains("event-id"), "{}", done.stderr);
     done.is(3, &["there is no log to read at", "404", "help:"]);
 }
+
+#[test]
+fn a_journal_that_was_cut_is_shown_with_a_warning_and_vouched_for_by_nothing() {
+    let home = Home::new();
+    home.deploy_all(&["run-1", "run-2"]);
+    let (whole, cut) = (home.ledger.to_str().unwrap(), home.path("cut"));
+    let copied = std::process::Command::new("cp")
+        .args(["-r", whole, &cut])
+        .status();
+    assert!(copied.unwrap().success());
+    home.deploy_all(&["run-3", "run-4", "run-5"]);
+    let published = home.run(&["checkpoint"]).is(0, &[]).stdout;
+    fs::write(format!("{cut}/checkpoint"), published).unwrap();
+    let verify = format!("help: `exhibit verify {cut}`");
+    for command in [&["list"][..], &["show", "1"]] {
+        let shown = home.run(&[command, &["--dir", &cut]].concat());
+        assert!(shown.stdout.contains("run-2"), "{}", shown.stdout);
+        shown.is(
+            0,
+            &["warning: ENTRIES ARE MISSING", "says 5", "holds 2", &verify],
+        );
+    }
+    let receipt = home.run(&["receipt", "1", "--dir", &cut]);
+    assert!(!receipt.stderr.contains("warning"), "{}", receipt.stderr);
+    receipt.is(3, &["holds 2 entries"]);
+    let whole = home.run(&["list", "--dir", whole]).is(0, &[]);
+    assert_eq!(whole.stderr, "");
+    fs::remove_file(format!("{cut}/checkpoint")).unwrap();
+    home.run(&["list", "--dir", &cut])
+        .is(0, &["warning: the data directory has lost", &verify]);
+}
+
+#[test]
+fn a_range_beyond_the_end_is_refused_alike_by_a_server_and_offline() {
+    let home = Home::new();
+    home.deploy_all(&["run-1", "run-2"]);
+    let (dir, pack) = (home.ledger.to_str().unwrap(), home.path("pack.zip"));
+    for place in [&[][..], &["--dir", dir]] {
+        let run = |arguments: &[&str]| home.run(&[arguments, place].concat());
+        for range in [["--start", "3"], ["--end", "3"]] {
+            let listed = run(&[&["list"][..], &range].concat());
+            listed.is(
+                3,
+                &[
+                    "the index 3 is beyond the end of the ledger, which has 2 entries",
+                    "help:",
+                ],
+            );
+        }
+        run(&["list", "--start", "2"]).is(0, &["no entry fits"]);
+        for start in ["2", "3"] {
+            let export = run(&["export", "--out", &pack, "--start", start]);
+            assert!(!export.stderr.contains("end: leaves"), "{}", export.stderr);
+            export.is(3, &["2", "help:"]);
+        }
+        run(&["export", "--out", &pack, "--withhold", "nope"])
+            .is(3, &["nope", "help: correct it, or add --allow-unmatched"]);
+    }
+}

@@ -332,6 +332,14 @@ async fn an_export_without_any_entry_or_with_too_many_names_is_refused() {
         ..request.clone()
     };
     let status = client.export_pack(nothing).await.unwrap_err();
+    assert_eq!(refused(&status), Reason::BeyondTheEnd);
+    append(&mut client, event("ci:a", "2")).await.unwrap();
+    let between = proto::ExportPackRequest {
+        start: 1,
+        end: 1,
+        ..request.clone()
+    };
+    let status = client.export_pack(between).await.unwrap_err();
     assert_eq!(fields(&status), ["end"]);
     let names = proto::ExportPackRequest {
         withhold_parts: vec!["comment".to_owned(); 65],
@@ -339,7 +347,7 @@ async fn an_export_without_any_entry_or_with_too_many_names_is_refused() {
     };
     let status = client.export_pack(names).await.unwrap_err();
     assert_eq!(fields(&status), ["withhold_parts"]);
-    let beyond = proto::ExportPackRequest { end: 2, ..request };
+    let beyond = proto::ExportPackRequest { end: 3, ..request };
     let status = client.export_pack(beyond).await.unwrap_err();
     assert_eq!(refused(&status), Reason::BeyondTheEnd);
     server.stop_and_verify().await;
