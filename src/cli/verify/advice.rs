@@ -137,7 +137,7 @@ const fn about_files(kind: FindingKind) -> &'static str {
             "trust the entries, not the manifest, and ask who made this pack and with what"
         }
         Kind::DerivedMismatch => {
-            "do not work with this file of the pack: it says something else than the entries and the manifest do"
+            "do not work with this file: it says something else than the evidence beside it"
         }
         Kind::ContainerDamaged => {
             "get the file again as it was exported: packing it anew, or sending it through another program, breaks it"

@@ -52,6 +52,7 @@ pub(super) fn verify(
     let mut check = Check::start(keys, options)?;
     let (published, finding) = Published::read(path, &ring)?;
     check.take_published(published, finding);
+    check.key_file = published::key_file(path, &ring)?;
     check.stamps = Stamps::of_directory(path, &ring, options)?;
     let sizes = check.stamps.sizes().chain(check.keys.sizes());
     sizes.for_each(|size| check.kept.watch(size));
@@ -130,6 +131,8 @@ struct Check {
     not_checked: Vec<String>,
     expected: Option<Expected>,
     published: Published,
+    /// What is wrong with `log.vkey`.
+    key_file: Option<Finding>,
     last: Option<SignedCheckpoint>,
     /// The first batch whose entries do not have its root, and what was expected and found.
     unlike: Option<(EntryIndex, Finding)>,
@@ -165,6 +168,7 @@ impl Check {
             not_checked: Vec::new(),
             expected: options.expected,
             published: Published::Absent,
+            key_file: None,
             last: None,
             unlike: None,
             damaged: false,
@@ -357,6 +361,10 @@ impl Check {
                 findings.push(finding);
             }
             findings.extend(blamed);
+        }
+        if findings.total == 0 {
+            // Whatever else is wrong may be why.
+            findings.extend(self.key_file);
         }
         findings.sort();
         self.breaks.settle(self.findings, &mut report);

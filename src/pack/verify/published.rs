@@ -11,6 +11,7 @@ use crate::ledger::{
     note::NOTE_BYTES_MAX,
     position::{TreeSize, count},
 };
+use crate::pack::manifest::VERIFIER_KEY;
 
 /// Why a journal without a published checkpoint is not known to be whole.
 pub(super) const ABSENT: &str = "the published checkpoint is missing: nothing here says how far the journal went, and entries \
@@ -66,6 +67,25 @@ impl Published {
             Self::Unsound | Self::Absent => TreeSize::EMPTY,
         }
     }
+}
+
+/// Whether `log.vkey`, which is handed to those who verify, has another key than the ledger signs with. Of a key beside the
+/// ledger's own that does not follow, and while a change of keys is unfinished either is right.
+pub(super) fn key_file(path: &Path, ring: &Keyring) -> Result<Option<Finding>, VerifyError> {
+    let follows = ring.is_own() && !ring.is_stranger() && ring.broken().is_none();
+    if !follows || path.join("keys/pending").exists() {
+        return Ok(None);
+    }
+    let file = path.join(VERIFIER_KEY);
+    let found = match std::fs::read(&file) {
+        Ok(bytes) if bytes == format!("{}\n", ring.current()).into_bytes() => return Ok(None),
+        Ok(_) => "another text",
+        Err(error) if error.kind() == io::ErrorKind::NotFound => "no such file",
+        Err(error) => return Err(VerifyError::Unreadable { path: file, error }),
+    };
+    let expected = format!("the key {}", ring.current());
+    let finding = Finding::new(FindingKind::DerivedMismatch, expected, found);
+    Ok(Some(finding.in_place(VERIFIER_KEY)))
 }
 
 /// Compares what is published with a journal of a size, which has a root there unless something else explains that it has

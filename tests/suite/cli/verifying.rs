@@ -2,7 +2,11 @@
 
 use std::{fs, path::Path, process::Stdio};
 
-use exhibit::store::journal::JournalReader;
+use exhibit::{
+    ledger::hash::FileHash,
+    pack::manifest::{FileDigest, Manifest},
+    store::journal::JournalReader,
+};
 use serde_json::Value;
 
 use super::{DIGEST, Done, Home, ORIGIN, SOURCE, lines};
@@ -322,6 +326,54 @@ fn a_key_is_remembered_at_first_use_and_another_is_refused() {
     );
     home.run(&["verify", &server.url(), "--vkey", &home.vkey()])
         .is(1, &["DOES NOT VERIFY"]);
+}
+
+/// What is handed to those who verify, and what tells people what a pack is, is held against the evidence.
+#[test]
+fn a_key_file_and_a_readme_that_say_something_else_are_found() {
+    let home = Home::new();
+    home.deploy_all(&["run-1", "run-2"]);
+    let (pack, vkey) = (home.path("pack.zip"), home.vkey());
+    home.run(&["export", "--out", &pack]).is(0, &[]);
+    let folder = home.dir.path().join("unpacked");
+    let mut zip = zip::ZipArchive::new(fs::File::open(&pack).unwrap()).unwrap();
+    zip.extract(&folder).unwrap();
+    let ledger = home.ledger.to_str().unwrap();
+    let verify = |path: &str| home.run(&["verify", path, "--vkey", &vkey, "--no-pins"]);
+    let unpacked = folder.to_str().unwrap();
+    verify(unpacked).is(0, &["VERIFIED"]);
+    verify(ledger).is(0, &["VERIFIED"]);
+
+    let other = vkey.replace(ORIGIN, "other.example.com");
+    for (name, content, said) in [
+        (
+            "README.txt",
+            "ALL IS WELL\n",
+            "derived_mismatch in README.txt",
+        ),
+        ("log.vkey", other.as_str(), "manifest_mismatch in log.vkey"),
+    ] {
+        let (file, manifest) = (folder.join(name), folder.join("manifest.json"));
+        let (was, listed) = (fs::read(&file).unwrap(), fs::read(&manifest).unwrap());
+        fs::write(&file, content).unwrap();
+        let mut said_of = Manifest::from_bytes(&listed).unwrap();
+        let digest = FileDigest {
+            bytes: content.len() as u64,
+            blake3: FileHash::of(content.as_bytes()),
+        };
+        said_of.files.insert(name.to_owned(), digest);
+        fs::write(&manifest, said_of.to_bytes()).unwrap();
+        verify(unpacked).is(1, &[said]);
+        fs::write(file, was).unwrap();
+        fs::write(manifest, listed).unwrap();
+    }
+    verify(unpacked).is(0, &["VERIFIED"]);
+
+    let key_file = home.ledger.join("log.vkey");
+    fs::write(&key_file, other).unwrap();
+    verify(ledger).is(1, &["derived_mismatch in log.vkey"]);
+    fs::remove_file(key_file).unwrap();
+    verify(ledger).is(1, &["no such file"]);
 }
 
 #[test]
