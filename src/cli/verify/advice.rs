@@ -90,7 +90,8 @@ const fn about_keys(kind: FindingKind) -> &'static str {
         }
         Kind::KeyChanged => {
             "ask the operator, by another way than this, whether the key was changed and why; if so, give the new one with \
-             --vkey, and what was remembered of the history is still demanded"
+             --vkey, and what was remembered of the history is still demanded. A pack from before a rotation verifies with the \
+             key of its time: --vkey OLD --no-pins"
         }
         Kind::KeyHistoryInvalid => {
             "do not trust another key than your own by this history: ask for a fresh export, and ask the operator, by \
