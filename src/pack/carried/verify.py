@@ -649,7 +649,7 @@ class Source:
 
 class Sources:
     def __init__(self):
-        self.sources, self.uncounted, self.gaps, self.truncated = {}, 0, 0, False
+        self.sources, self.uncounted, self.gaps, self.truncated, self.missing = {}, 0, 0, False, 0
 
     def take(self, entry):
         number = entry.source_sequence
@@ -695,7 +695,8 @@ class Sources:
             self.truncated = True
 
     def statement(self, from_start):
-        """What the manifest should say. From the ledger's start, every source should begin with 1."""
+        """What the manifest should say. From the ledger's start, every source should begin with 1. Its sums stop at
+        2^64-1; `missing` is exact."""
         listed = []
         for name, source in self.sources.items():
             gaps = ([(1, source.first - 1)] if from_start and source.first > 1 else []) + source.gaps
@@ -703,6 +704,7 @@ class Sources:
             listed.append({"source": name, "events": source.events, "first": source.first, "last": source.last,
                            "missing": missing, "repeated": source.repeated, "late": source.late,
                            "gaps": [list(gap) for gap in gaps[:20]]})
+        self.missing = sum(source["missing"] for source in listed)
         statement = {"counting": len(listed), "events": 0, "uncounted": self.uncounted,
                      "missing": 0, "repeated": 0, "late": 0}
         for name in ("events", "missing", "repeated", "late"):
@@ -1209,7 +1211,7 @@ class PackVerification:
         if self.statement["truncated"]:
             self.incomplete.append("the producers' counts of all sources: at most %d sources and gaps are followed, "
                                    "and there are more" % SOURCES_MAX)
-        missing = self.statement["missing"] - self.breaks.cover_gaps(self.statement["listed"])
+        missing = self.sources.missing - self.breaks.cover_gaps(self.statement["listed"])
         if missing:
             self.incomplete.append("%d events that producers counted never arrived" % missing)
         if self.statement["repeated"]:
@@ -1878,7 +1880,7 @@ class Breaks:
                 said["found" if tuple(known.values()) in self.covered else
                      "no_longer_found" if looked_at else "not_looked_at"].append(known)
             listed.append(said)
-        return {"confirmed": len(self.covered), "missing_confirmed": self.missing, "listed": listed}
+        return {"confirmed": len(self.covered), "missing_confirmed": min(self.missing, 2**64 - 1), "listed": listed}
 
 
 # ---------------------------------------------------------------------------------------------------------------------

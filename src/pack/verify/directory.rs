@@ -324,6 +324,7 @@ impl Check {
         });
         report.counts = *self.order.counts();
         report.sources = self.sequences.statement(true);
+        report.unconfirmed = self.sequences.missing(true);
         let (findings, more) = (&mut self.findings, &mut self.more);
         self.kept
             .compare(size, |_| None, findings, more, &mut self.not_checked);
