@@ -114,7 +114,7 @@ class VerifierKey:
         if not is_key_name(self.name):
             raise Malformed("the key's name is not a key name")
         if typed[:1] != ED25519_TYPE or len(typed) != 33 or point_decode(typed[1:]) is None:
-            raise Malformed("this is not an Ed25519 key (type 1), or one that proves nothing")
+            raise Malformed("this is not a ledger's Ed25519 key (type 1; 4 is a witness's), or one that proves nothing")
         self.public = typed[1:]
         self.id = hashlib.sha256(self.name.encode() + b"\n" + typed).digest()[:4]
         if self.id.hex() != fields[1]:
@@ -695,8 +695,7 @@ class Sources:
             self.truncated = True
 
     def statement(self, from_start):
-        """What the manifest should say. From the ledger's start, every source should begin with 1. Its sums stop at
-        2^64-1; `missing` is exact."""
+        """What the manifest should say, sums up to 2^64-1. From the ledger's start, sources should begin with 1."""
         listed = []
         for name, source in self.sources.items():
             gaps = ([(1, source.first - 1)] if from_start and source.first > 1 else []) + source.gaps
@@ -2627,9 +2626,7 @@ def open_pack(path):
 
 
 def open_key(text):
-    if text.startswith("@"):
-        text = read_file(text[1:]).decode("utf-8", "replace").strip()
-    return VerifierKey(text)
+    return VerifierKey((read_file(text[1:]).decode("utf-8", "replace") if text.startswith("@") else text).strip())
 
 
 def open_kept(form, path, key):
@@ -2639,9 +2636,10 @@ def open_kept(form, path, key):
         problem = kept.check(key)
     except Malformed as error:
         problem = None, error
-    if problem:
-        raise Unreadable("%s can't be used to compare with: %s" % (path, problem[1]))
-    return kept
+    if not problem:
+        return kept
+    raise Unreadable("%s can't be used to compare with: %s; leave it out, or see what a receipt says by itself: "
+                     "verify.py RECEIPT VKEY" % (path, problem[1]))
 
 
 def parse_arguments(arguments):
@@ -2659,7 +2657,7 @@ def parse_arguments(arguments):
 def verify(asked):
     """The report on a pack or receipt."""
     path, key = asked.pack, open_key(asked.key)
-    if os.path.isfile(path) and read_file(path)[:20] == b"c2sp.org/tlog-proof@":
+    if os.path.isfile(path) and read_file(path)[:19] == b"c2sp.org/tlog-proof":
         report = verify_receipt(read_file(path), key)
     else:
         verification = PackVerification(open_pack(path), key, asked, Progress())
