@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
+use super::report::Report;
 use crate::ledger::position::count;
 
 /// The most sources that are followed.
@@ -113,6 +114,12 @@ impl Sequences {
             .values()
             .map(|source| source.missing(from_start));
         missing.fold(0, u128::saturating_add)
+    }
+
+    /// Says in a report what the counts say.
+    pub(super) fn state(&self, from_start: bool, report: &mut Report) {
+        report.sources = self.statement(from_start);
+        report.unconfirmed = self.missing(from_start);
     }
 
     /// What the counts say. From the ledger's very start a source's first number should be 1; later on it may be any.

@@ -324,8 +324,7 @@ impl Check {
             end: size.next_index(),
         });
         report.counts = *self.order.counts();
-        report.sources = self.sequences.statement(true);
-        report.unconfirmed = self.sequences.missing(true);
+        self.sequences.state(true, &mut report);
         let (findings, more) = (&mut self.findings, &mut self.more);
         self.kept
             .compare(size, |_| None, findings, more, &mut self.not_checked);
