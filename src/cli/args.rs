@@ -8,7 +8,7 @@ use super::error::CliError;
 use crate::{
     ledger::{
         filter::Filter,
-        note::{KeyName, VerifierKey},
+        note::{KeyName, KeyType, VerifierKey},
         position::{EntryIndex, UnixNanos},
     },
     pack::report::IndexRange,
@@ -89,21 +89,29 @@ pub(super) fn time(value: &str) -> Result<UnixNanos, String> {
 const TOO_LATE: &str =
     "it lies too far in the future: the ledger counts nanoseconds, up to the year 2554";
 
-/// Reads a verifier key: the key itself, or `@` and the file it stands in.
+/// Reads a ledger's verifier key: the key itself, or `@` and the file it stands in.
 pub(super) fn verifier_key(value: &str) -> Result<VerifierKey, String> {
     let from_file = value.strip_prefix('@').map(|path| {
         std::fs::read_to_string(path).map_err(|error| format!("can't read {path}: {error}"))
     });
-    let key = from_file.transpose()?;
-    key.as_deref().unwrap_or(value).trim().parse().map_err(
-        |error: crate::ledger::note::NoteError| {
-            if key.is_none() && std::path::Path::new(value).is_file() {
+    let read = from_file.transpose()?;
+    let text = read.as_deref().unwrap_or(value).trim();
+    let key: VerifierKey = text
+        .parse()
+        .map_err(|error: crate::ledger::note::NoteError| {
+            if read.is_none() && std::path::Path::new(value).is_file() {
                 format!("{value} is a file: write @{value} for the key that stands in it")
             } else {
                 error.to_string()
             }
-        },
-    )
+        })?;
+    if key.key_type() == KeyType::CosignatureV1 {
+        return Err(format!(
+            "this is the key of a witness, {}, with which no ledger signs; give the key that the ledger's operator publishes",
+            key.name()
+        ));
+    }
+    Ok(key)
 }
 
 /// Consecutive entries.
@@ -244,5 +252,17 @@ mod tests {
         for wrong in ["", "5", "0s", "-5m", "31d", "500ms", "soon"] {
             assert!(period(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_witness_key_is_no_key_of_a_ledger() {
+        use crate::ledger::note::CosigningKey;
+        let name = || "witness.example".parse().unwrap();
+        let of = |kind| CosigningKey::from_seed(name(), kind, &[7; 32]).unwrap();
+        let refused = verifier_key(&of(KeyType::CosignatureV1).verifier().to_string());
+        assert!(refused.unwrap_err().contains("the key of a witness"));
+        // The second key of a ledger is of the other type.
+        let second = of(KeyType::MlDsa44).verifier().to_string();
+        assert!(verifier_key(&format!(" {second}\n")).is_ok());
     }
 }

@@ -4,7 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
-use super::report::{Report, Subject};
+use super::{
+    report::{Report, Subject},
+    sequence::{at_most, length_of},
+};
 use crate::ledger::{
     breaks::{BreakConfirmation, KNOWN_MAX, Known, KnownKind},
     position::{EntryIndex, count},
@@ -24,7 +27,7 @@ pub struct Breaks {
 pub struct BreaksStatement {
     /// How many of the things that are wrong the ledger itself admits; they are not among the findings.
     pub confirmed: u64,
-    /// Numbers of sources that never arrived, and are admitted.
+    /// Numbers of sources that never arrived, and are admitted; it stops at 2^64-1.
     pub missing_confirmed: u64,
     /// The confirmations, in the order of their entries.
     pub listed: Vec<ConfirmedBreak>,
@@ -97,19 +100,19 @@ impl Breaks {
     /// Says in a report what is confirmed. Its findings have been through [`Breaks::cover`]; its sources and range are
     /// known.
     pub fn state(self, mut covered: HashSet<Known>, report: &mut Report) {
-        let mut missing = 0u64;
+        let mut missing = 0u128;
         for source in &report.sources.listed {
             for (first, last) in &source.gaps {
                 let known = Known::gap(&source.source, (*first, *last));
                 if self.covers(&known) && covered.insert(known) {
-                    let length = last.saturating_sub(*first).saturating_add(1);
-                    missing = missing.saturating_add(length);
+                    missing = missing.saturating_add(length_of((*first, *last)));
                 }
             }
         }
+        report.unconfirmed = report.unconfirmed.saturating_sub(missing);
         report.breaks = BreaksStatement {
             confirmed: count(covered.len()),
-            missing_confirmed: missing,
+            missing_confirmed: at_most(missing),
             listed: self
                 .confirmations
                 .into_iter()

@@ -126,6 +126,9 @@ pub struct Report {
     pub not_checked: Vec<String>,
     /// Whether the producers' own counts have gaps.
     pub sources: SourcesStatement,
+    /// Numbers that never arrived and that nobody confirmed, exactly: the sums above and among the breaks stop at 2^64-1.
+    #[serde(skip)]
+    pub unconfirmed: u128,
     /// The checkpoint that covers what was verified, if the trusted key signed it.
     #[serde(skip)]
     pub signed: Option<SignedCheckpoint>,

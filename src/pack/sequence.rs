@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
+use super::report::Report;
 use crate::ledger::position::count;
 
 /// The most sources that are followed.
@@ -28,7 +29,7 @@ pub struct SourcesStatement {
     pub events: u64,
     /// Events without a count.
     pub uncounted: u64,
-    /// Numbers that never arrived, all sources together.
+    /// Numbers that never arrived, all sources together; it stops at 2^64-1, see [`Sequences::missing`].
     pub missing: u64,
     /// Events whose number had been there before.
     pub repeated: u64,
@@ -79,7 +80,7 @@ struct Sequence {
     /// Numbers not yet seen between first and last: first and last of each run.
     gaps: BTreeMap<u64, u64>,
     /// Numbers not seen that no gap is remembered for.
-    forgotten: u64,
+    forgotten: u128,
     repeated: u64,
     late: u64,
 }
@@ -104,6 +105,21 @@ impl Sequences {
         } else {
             self.truncated = true;
         }
+    }
+
+    /// How many numbers never arrived, exactly. Several sources can lack more than 64 bits count.
+    pub fn missing(&self, from_start: bool) -> u128 {
+        let missing = self
+            .sources
+            .values()
+            .map(|source| source.missing(from_start));
+        missing.fold(0, u128::saturating_add)
+    }
+
+    /// Says in a report what the counts say.
+    pub(super) fn state(&self, from_start: bool, report: &mut Report) {
+        report.sources = self.statement(from_start);
+        report.unconfirmed = self.missing(from_start);
     }
 
     /// What the counts say. From the ledger's very start a source's first number should be 1; later on it may be any.
@@ -181,36 +197,47 @@ impl Sequence {
         if from <= to && room {
             self.gaps.insert(from, to);
         } else if from <= to {
-            self.forgotten = self.forgotten.saturating_add(length_of(from, to));
+            self.forgotten = self.forgotten.saturating_add(length_of((from, to)));
             return false;
         }
         true
     }
 
-    fn statement(&self, source: &str, from_start: bool) -> SourceSequence {
+    /// The gaps that are remembered. From the ledger's very start, what is below the first number is one.
+    fn gaps(&self, from_start: bool) -> impl Iterator<Item = (u64, u64)> {
         let start = (from_start && self.first > 1).then(|| (1, self.first.saturating_sub(1)));
-        let gaps = || {
-            start
-                .into_iter()
-                .chain(self.gaps.iter().map(|(a, b)| (*a, *b)))
-        };
+        start
+            .into_iter()
+            .chain(self.gaps.iter().map(|(a, b)| (*a, *b)))
+    }
+
+    fn missing(&self, from_start: bool) -> u128 {
+        let lengths = self.gaps(from_start).map(length_of);
+        lengths.fold(self.forgotten, u128::saturating_add)
+    }
+
+    fn statement(&self, source: &str, from_start: bool) -> SourceSequence {
         SourceSequence {
             source: source.to_owned(),
             events: self.events,
             first: self.first,
             last: self.last,
-            missing: gaps()
-                .map(|(from, to)| length_of(from, to))
-                .fold(self.forgotten, u64::saturating_add),
+            missing: at_most(self.missing(from_start)),
             repeated: self.repeated,
             late: self.late,
-            gaps: gaps().take(GAPS_LISTED_MAX).collect(),
+            gaps: self.gaps(from_start).take(GAPS_LISTED_MAX).collect(),
         }
     }
 }
 
-fn length_of(from: u64, to: u64) -> u64 {
-    to.saturating_sub(from).saturating_add(1)
+/// How many numbers a gap has.
+pub(super) fn length_of((from, to): (u64, u64)) -> u128 {
+    u128::from(to.saturating_sub(from)).saturating_add(1)
+}
+
+/// A sum as a report has it: it stops at 2^64-1.
+pub(super) fn at_most(sum: u128) -> u64 {
+    u64::try_from(sum).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -245,6 +272,17 @@ mod tests {
     fn what_is_missing_before_the_first_number_counts_only_from_the_start() {
         assert_eq!(of(&[3, 4], true).missing, 2);
         assert_eq!(of(&[3, 4], false).missing, 0);
+    }
+
+    #[test]
+    fn what_several_sources_lack_is_counted_beyond_64_bits() {
+        let mut sequences = Sequences::default();
+        for source in ["a", "b", "c"] {
+            sequences.take(Some((source, u64::MAX)));
+        }
+        assert_eq!(sequences.statement(true).missing, u64::MAX);
+        assert_eq!(sequences.missing(true), 3 * u128::from(u64::MAX - 1));
+        assert_eq!(sequences.missing(false), 0);
     }
 
     proptest! {

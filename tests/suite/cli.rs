@@ -1,5 +1,6 @@
 //! The command line: sessions that are documentation too, its reference, and the real program against a real server.
 
+mod deceived;
 mod exporting;
 mod flags;
 mod forging;

@@ -383,6 +383,12 @@ fn expired_altered_and_unreadable_time_stamps_are_findings() {
         (code, kinds(&report)),
         (Some(1), vec!["timestamp_malformed".to_owned()])
     );
+    // The checkpoint that was stamped: everything else is verified all the same.
+    fs::write(directory.join("timestamps/2/checkpoint"), "rubbish").unwrap();
+    let (code, report) = verify(&directory, &directory, &[]);
+    let expected = (Some(1), vec!["checkpoint_malformed".to_owned()]);
+    assert_eq!((code, kinds(&report)), expected);
+    assert_eq!(report["counts"]["entries"], 2);
 }
 
 #[test]

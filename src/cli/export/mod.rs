@@ -96,7 +96,7 @@ impl Export {
             withhold_parts: self.withhold.clone(),
             allow_unmatched: self.allow_unmatched,
         };
-        receive(url, request, &self.out, file)
+        receive(url, request, &self.out, file, u64::MAX)
     }
 
     fn make(&self, dir: &Path, file: &mut NewFile) -> Result<Received, CliError> {
@@ -133,19 +133,23 @@ impl Export {
     }
 }
 
-/// Receives a pack from a server.
+/// Receives a pack from a server, of at most so many bytes.
 #[cfg(feature = "server")]
 pub(super) fn receive(
     url: &super::connect::ServerUrl,
     request: crate::service::proto::ExportPackRequest,
     path: &Path,
     out: &mut dyn Write,
+    bytes_max: u64,
 ) -> Result<Received, CliError> {
     let mut session = super::connect::Session::open(url)?;
     let mut stream = session.call(async |client| client.export_pack(request).await)?;
     let mut counting = Counting::new(out);
     let mut summary = None;
     while let Some(answer) = session.next(&mut stream)? {
+        if counting.bytes.saturating_add(count(answer.chunk.len())) > bytes_max {
+            return Err(too_much(url, bytes_max));
+        }
         counting
             .write_all(&answer.chunk)
             .map_err(CliError::write(path))?;
@@ -161,6 +165,17 @@ pub(super) fn receive(
 
 /// What to do about a name that fits nothing.
 pub(super) const UNMATCHED: &str = "correct it, or add --allow-unmatched where it may fit nothing";
+
+#[cfg(feature = "server")]
+fn too_much(url: &super::connect::ServerUrl, bytes_max: u64) -> CliError {
+    CliError::failed(format!(
+        "{url} sends a pack of more than {} MiB, which is as much as is taken of its ledger to verify it: it was not taken",
+        bytes_max >> 20
+    ))
+    .with_help(format!(
+        "where the ledger is that large, export it and verify the file: exhibit export --server {url} --out PACK"
+    ))
+}
 
 fn not_exported(error: PackError) -> CliError {
     let help = match &error {

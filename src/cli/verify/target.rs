@@ -20,9 +20,36 @@ use crate::{
 };
 
 #[cfg(feature = "server")]
-use super::super::{connect::ServerUrl, error::say, export, pack_file::TemporaryFile};
+use super::super::{
+    connect::{ServerUrl, Session},
+    error::say,
+    export,
+    pack_file::TemporaryFile,
+    status::ServerError,
+};
 #[cfg(feature = "server")]
-use crate::service::log_files::LogFiles;
+use crate::{
+    ledger::{
+        checkpoint::SignedCheckpoint,
+        position::{EntryIndex, TreeSize},
+    },
+    pack::{
+        manifest::{MANIFEST, Manifest},
+        read::MANIFEST_BYTES_MAX,
+    },
+    service::{log_files::LogFiles, proto::GetCheckpointRequest},
+};
+
+/// The bytes of a pack beside those of its entries: its page, its texts, and entries recorded meanwhile.
+#[cfg(feature = "server")]
+const PACK_BYTES_AT_LEAST: u64 = 64 << 20;
+/// The bytes of a pack for each entry, payload and listings included. One with a payload of the largest size has more,
+/// and most have a hundredth.
+#[cfg(feature = "server")]
+const PACK_BYTES_AN_ENTRY: u64 = 64 << 10;
+/// The most bytes of a pack, whatever size its server claims: about a million entries.
+#[cfg(feature = "server")]
+const PACK_BYTES_MAX: u64 = 1 << 30;
 
 const HINT: &str = "name an audit pack, the directory one was unpacked to, a data directory, a receipt, or the URL of a server";
 
@@ -206,8 +233,13 @@ fn fetch(named: &str) -> Result<Target, CliError> {
         TemporaryFile::create(&directory, "exhibit-verify").map_err(CliError::write(&directory))?;
     let path = file.path().to_owned();
     let whole = crate::service::proto::ExportPackRequest::default();
-    match export::receive(&url, whole, &path, file.file()) {
-        Ok(_) => Ok(Target::Fetched { url, file }),
+    let received = bytes_allowed(&url)
+        .and_then(|bytes_max| export::receive(&url, whole, &path, file.file(), bytes_max));
+    match received {
+        Ok(_) => {
+            refuse_part(&url, &path)?;
+            Ok(Target::Fetched { url, file })
+        }
         Err(error) if error.is_no_grpc() => match open_log(named) {
             Ok(files) => {
                 say(
@@ -227,6 +259,64 @@ fn fetch(named: &str) -> Result<Target, CliError> {
     }
 }
 
+/// How many bytes of a pack are taken from a server: nobody has vouched for it yet, and it would fill the disk.
+///
+/// The size that its checkpoint claims is its own word too, so it counts only up to [`PACK_BYTES_MAX`].
+#[cfg(feature = "server")]
+fn bytes_allowed(url: &ServerUrl) -> Result<u64, CliError> {
+    let mut session = Session::open(url)?;
+    let answer = session.call(async |client| client.get_checkpoint(GetCheckpointRequest {}).await);
+    let claimed = match answer {
+        Ok(answer) => SignedCheckpoint::parse(answer.checkpoint.as_bytes()).ok(),
+        // What it says to the request for the pack tells more.
+        Err(error) if is_no(&error) && !error.is_no_grpc() => None,
+        Err(error) => return Err(error),
+    };
+    Ok(pack_bytes_max(claimed.map_or(TreeSize::EMPTY, |signed| {
+        signed.checkpoint().size
+    })))
+}
+
+/// Whether a server has answered, and the answer is no.
+#[cfg(feature = "server")]
+fn is_no(error: &CliError) -> bool {
+    matches!(error, CliError::Server(error) if matches!(error.as_ref(), ServerError::Refused { .. }))
+}
+
+/// How large a pack of this many entries may be.
+#[cfg(feature = "server")]
+const fn pack_bytes_max(size: TreeSize) -> u64 {
+    let entries = size.value().saturating_mul(PACK_BYTES_AN_ENTRY);
+    let bytes = entries.saturating_add(PACK_BYTES_AT_LEAST);
+    if bytes < PACK_BYTES_MAX {
+        bytes
+    } else {
+        PACK_BYTES_MAX
+    }
+}
+
+/// Refuses a pack that says itself that it is a part. What it says is held against what is in it later.
+#[cfg(feature = "server")]
+fn refuse_part(url: &ServerUrl, path: &Path) -> Result<(), CliError> {
+    let files = open_pack(path).map_err(CliError::read(path))?;
+    let bytes = files.and_then(|files| files.read(MANIFEST, MANIFEST_BYTES_MAX).ok());
+    let Some(manifest) = bytes.and_then(|bytes| Manifest::from_bytes(&bytes).ok()) else {
+        return Ok(());
+    };
+    let (range, size) = (manifest.range, manifest.tree_size);
+    if range.start == EntryIndex::default() && range.end >= size.next_index() {
+        return Ok(());
+    }
+    Err(CliError::failed(format!(
+        "{url} was asked for its whole ledger, of {size} entries, and sent {} to {} (without {})",
+        range.start, range.end, range.end
+    ))
+    .with_help(format!(
+        "to verify a part, export it: exhibit export --server {url} --start {} --end {} --out PACK",
+        range.start, range.end
+    )))
+}
+
 #[cfg(not(feature = "server"))]
 fn fetch(named: &str) -> Result<Target, CliError> {
     Err(no_network(named))
@@ -238,4 +328,16 @@ pub(super) fn no_network(named: &str) -> CliError {
         "this build can't reach {named}: it verifies files alone"
     ))
     .with_help("export a pack where the ledger is, and verify that")
+}
+
+#[cfg(all(test, feature = "server"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pack_may_be_as_large_as_its_entries_need_and_no_claim_makes_it_endless() {
+        let mebibytes = |entries| pack_bytes_max(TreeSize::new(entries)) >> 20;
+        assert_eq!([0, 16, 1_600].map(mebibytes), [64, 65, 164]);
+        assert_eq!([1_000_000, u64::MAX].map(mebibytes), [1_024, 1_024]);
+    }
 }

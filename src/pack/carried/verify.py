@@ -115,7 +115,7 @@ class VerifierKey:
         if not is_key_name(self.name):
             raise Malformed("the key's name is not a key name")
         if typed[:1] != ED25519_TYPE or len(typed) != 33 or point_decode(typed[1:]) is None:
-            raise Malformed("this is not an Ed25519 key (type 1), or one that proves nothing")
+            raise Malformed("this is not a ledger's Ed25519 key (type 1; 4 is a witness's), or one that proves nothing")
         self.public = typed[1:]
         self.id = hashlib.sha256(self.name.encode() + b"\n" + typed).digest()[:4]
         if self.id.hex() != fields[1]:
@@ -650,7 +650,7 @@ class Source:
 
 class Sources:
     def __init__(self):
-        self.sources, self.uncounted, self.gaps, self.truncated = {}, 0, 0, False
+        self.sources, self.uncounted, self.gaps, self.truncated, self.missing = {}, 0, 0, False, 0
 
     def take(self, entry):
         number = entry.source_sequence
@@ -696,7 +696,7 @@ class Sources:
             self.truncated = True
 
     def statement(self, from_start):
-        """What the manifest should say. From the ledger's start, every source should begin with 1."""
+        """What the manifest should say, sums up to 2^64-1. From the ledger's start, sources should begin with 1."""
         listed = []
         for name, source in self.sources.items():
             gaps = ([(1, source.first - 1)] if from_start and source.first > 1 else []) + source.gaps
@@ -704,6 +704,7 @@ class Sources:
             listed.append({"source": name, "events": source.events, "first": source.first, "last": source.last,
                            "missing": missing, "repeated": source.repeated, "late": source.late,
                            "gaps": [list(gap) for gap in gaps[:20]]})
+        self.missing = sum(source["missing"] for source in listed)
         statement = {"counting": len(listed), "events": 0, "uncounted": self.uncounted,
                      "missing": 0, "repeated": 0, "late": 0}
         for name in ("events", "missing", "repeated", "late"):
@@ -1210,7 +1211,7 @@ class PackVerification:
         if self.statement["truncated"]:
             self.incomplete.append("the producers' counts of all sources: at most %d sources and gaps are followed, "
                                    "and there are more" % SOURCES_MAX)
-        missing = self.statement["missing"] - self.breaks.cover_gaps(self.statement["listed"])
+        missing = self.sources.missing - self.breaks.cover_gaps(self.statement["listed"])
         if missing:
             self.incomplete.append("%d events that producers counted never arrived" % missing)
         if self.statement["repeated"]:
@@ -1896,7 +1897,7 @@ class Breaks:
                 said["found" if tuple(known.values()) in self.covered else
                      "no_longer_found" if looked_at else "not_looked_at"].append(known)
             listed.append(said)
-        return {"confirmed": len(self.covered), "missing_confirmed": self.missing, "listed": listed}
+        return {"confirmed": len(self.covered), "missing_confirmed": min(self.missing, 2**64 - 1), "listed": listed}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -2643,9 +2644,7 @@ def open_pack(path):
 
 
 def open_key(text):
-    if text.startswith("@"):
-        text = read_file(text[1:]).decode("utf-8", "replace").strip()
-    return VerifierKey(text)
+    return VerifierKey((read_file(text[1:]).decode("utf-8", "replace") if text.startswith("@") else text).strip())
 
 
 def open_kept(form, path, key):
@@ -2655,9 +2654,10 @@ def open_kept(form, path, key):
         problem = kept.check(key)
     except Malformed as error:
         problem = None, error
-    if problem:
-        raise Unreadable("%s can't be used to compare with: %s" % (path, problem[1]))
-    return kept
+    if not problem:
+        return kept
+    raise Unreadable("%s can't be used to compare with: %s; leave it out, or see what a receipt says by itself: "
+                     "verify.py RECEIPT VKEY" % (path, problem[1]))
 
 
 def parse_arguments(arguments):
@@ -2675,7 +2675,7 @@ def parse_arguments(arguments):
 def verify(asked):
     """The report on a pack or receipt."""
     path, key = asked.pack, open_key(asked.key)
-    if os.path.isfile(path) and read_file(path)[:20] == b"c2sp.org/tlog-proof@":
+    if os.path.isfile(path) and read_file(path)[:19] == b"c2sp.org/tlog-proof":
         report = verify_receipt(read_file(path), key)
     else:
         verification = PackVerification(open_pack(path), key, asked, Progress())

@@ -34,6 +34,22 @@ impl FolderFiles {
         })
     }
 
+    /// Lists the files of one of its folders alone, each with its path from the directory; there are none where the folder
+    /// is not there.
+    ///
+    /// # Errors
+    /// When it can't be listed.
+    pub fn open_one(root: &Path, folder: &str) -> io::Result<Self> {
+        let mut files = BTreeMap::new();
+        match walk(&root.join(folder), &format!("{folder}/"), 1, &mut files) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(Self {
+                root: root.to_owned(),
+                files,
+            }),
+        }
+    }
+
     fn open_file(&self, path: &str) -> Result<(File, u64), FileError> {
         match self.files.get(path) {
             None => Err(FileError::Missing),
@@ -84,7 +100,11 @@ fn walk(
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
-        let metadata = entry.metadata()?;
+        let metadata = match entry.metadata() {
+            // A running ledger has given it its name meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            metadata => metadata?,
+        };
         if metadata.is_dir() && depth < DEPTH_MAX {
             walk(
                 &entry.path(),

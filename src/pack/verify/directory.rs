@@ -9,6 +9,7 @@ use super::{
     Expected, VerifyError, VerifyOptions,
     batch::{CheckedBatch, Scanned, blame, check_batch, together},
     duplicates::Duplicates,
+    evidence::open_kept,
     kept::Kept,
     keys::Keys,
     outcome::{conclude, directory_remarks, empty_report, expect},
@@ -158,7 +159,7 @@ impl Check {
             order: LedgerCheck::starting_at(EntryIndex::default(), keys.ring.name().as_str()),
             sequences: Sequences::default(),
             duplicates: Duplicates::new(options.temporary.as_deref()),
-            kept: Kept::open(options, &keys.ring)?,
+            kept: open_kept(options, &keys.ring)?,
             keys,
             stamps: Stamps::none(),
             findings: Findings::default(),
@@ -327,7 +328,7 @@ impl Check {
             end: size.next_index(),
         });
         report.counts = *self.order.counts();
-        report.sources = self.sequences.statement(true);
+        self.sequences.state(true, &mut report);
         let (findings, more) = (&mut self.findings, &mut self.more);
         self.kept
             .compare(size, |_| None, findings, more, &mut self.incomplete);

@@ -6,6 +6,7 @@ mod bundle;
 mod checkpoint;
 mod directory;
 mod duplicates;
+mod evidence;
 mod kept;
 mod keys;
 mod layout;
@@ -50,6 +51,10 @@ pub struct VerifyOptions {
     pub trusted: Vec<SignedCheckpoint>,
     /// Receipts of this ledger that were kept elsewhere: each entry must stand where its receipt says.
     pub receipts: Vec<Receipt>,
+    /// The files of these checkpoints, in the same order, for an error to name; empty where they come from none.
+    pub trusted_files: Vec<PathBuf>,
+    /// The files of these receipts, likewise.
+    pub receipt_files: Vec<PathBuf>,
     /// What this verifier remembers of the ledger from an earlier verification.
     pub remembered: Option<Remembered>,
     /// Which entries must be there; a pack that has fewer is incomplete. Without it, any range will do.
@@ -104,7 +109,10 @@ pub enum VerifyError {
     #[error(transparent)]
     OtherLayout(DirectoryError),
     /// A checkpoint or receipt that was given to compare with is not one of this ledger.
-    #[error("what was kept to compare with can't be used: {0}")]
+    #[error(
+        "what was kept to compare with can't be used: {0}; leave it out, or see what a receipt says by itself: \
+         exhibit verify RECEIPT --vkey VKEY"
+    )]
     Evidence(String),
     /// Temporary files could not be used.
     #[error("temporary files for finding repeated events can't be used: {0}")]

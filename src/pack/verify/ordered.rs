@@ -6,6 +6,7 @@ use super::{
     VerifyError, VerifyOptions,
     bundle::CheckedBundle,
     duplicates::Duplicates,
+    evidence::open_kept,
     kept::Kept,
     keys::Keys,
     listing::{Lines, Listing},
@@ -76,7 +77,7 @@ impl<'a> Ordered<'a> {
         options: &VerifyOptions,
     ) -> Result<Self, VerifyError> {
         let first = EntryIndex::new(bundles.start.saturating_mul(TILE_WIDTH));
-        let mut kept = Kept::open(options, &keys.ring)?;
+        let mut kept = open_kept(options, &keys.ring)?;
         if let Some(signed) = signed {
             kept.watch(signed.size);
         }

@@ -132,13 +132,10 @@ pub(super) fn conclude(report: &mut Report) {
             .push("there is no entry, so nothing was verified".to_owned());
     }
     let sources = &report.sources;
-    let missing = sources
-        .missing
-        .saturating_sub(report.breaks.missing_confirmed);
-    if missing > 0 {
+    if report.unconfirmed > 0 {
         report.incomplete.push(format!(
             "{} that producers counted never arrived",
-            counted(missing, "event", "events")
+            counted(report.unconfirmed, "event", "events")
         ));
     }
     if sources.truncated {
@@ -189,6 +186,7 @@ pub(super) fn empty_report(subject: Subject, key: &VerifierKey) -> Report {
         checked: Vec::new(),
         not_checked: Vec::new(),
         sources: SourcesStatement::default(),
+        unconfirmed: 0,
         signed: None,
         first_leaf: None,
         keys: Vec::new(),

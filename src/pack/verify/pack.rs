@@ -298,7 +298,7 @@ fn finish(
     };
     report.range = Some(range);
     report.counts = ordered.counts();
-    report.sources = ordered.sequences.statement(bundles.start == 0);
+    ordered.sequences.state(bundles.start == 0, report);
     ordered.more.checkpoints = report.more.checkpoints;
     report.more = ordered.more;
     let size = signed.map_or(TreeSize::new(range.end.value()), |signed| {

@@ -2,7 +2,7 @@
 
 use super::{
     checkpoint::{by_whom, signature_by},
-    outcome::{conclude, empty_report},
+    outcome::{conclude, empty_report, reach_verdict},
 };
 use crate::{
     ledger::{
@@ -19,7 +19,7 @@ use crate::{
 pub(super) fn verify(bytes: &[u8], keys: &Keyring) -> Report {
     let (mut report, compromised) = verify_for_comparison(bytes, keys);
     report.findings.extend(compromised);
-    conclude(&mut report);
+    reach_verdict(&mut report);
     report
 }
 

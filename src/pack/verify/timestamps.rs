@@ -8,9 +8,9 @@ mod existed;
 mod kinds;
 mod reading;
 
-use std::{collections::BTreeSet, path::Path};
+use std::collections::BTreeSet;
 
-use super::{VerifyError, VerifyOptions, checkpoint::untrusted};
+use super::{VerifyOptions, checkpoint::untrusted};
 use crate::{
     ledger::{
         checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint},
@@ -24,10 +24,10 @@ use crate::{
         verify::{ChunkReport, Findings},
     },
     pack::{
-        manifest::timestamp::{TimestampPath, parse_proof},
+        manifest::timestamp::parse_proof,
         report::{Report, TimestampReport},
     },
-    store::timestamps::{ANSWERS_MAX, TIMESTAMPS, Timestamps},
+    store::timestamps::ANSWERS_MAX,
 };
 use existed::existed;
 use kinds::{expected, kind_of};
@@ -86,30 +86,6 @@ impl Stamps {
     /// None.
     pub(super) fn none() -> Self {
         Self::new(&VerifyOptions::default())
-    }
-
-    /// Those of a data directory.
-    pub(super) fn of_directory(
-        path: &Path,
-        keys: &Keyring,
-        options: &VerifyOptions,
-    ) -> Result<Self, VerifyError> {
-        let mut stamps = Self::new(options);
-        let listed = Timestamps::of(path).list();
-        let listed = listed.map_err(|error| VerifyError::Unreadable {
-            path: path.join(TIMESTAMPS),
-            error: std::io::Error::other(error),
-        })?;
-        for kept in listed {
-            let size = kept.checkpoint.checkpoint().size;
-            let place = TimestampPath::Checkpoint(size).to_string();
-            let named =
-                |(number, answer)| (TimestampPath::Answer(size, number).to_string(), answer);
-            let answers = kept.answers.into_iter().map(named).collect();
-            let note = kept.checkpoint.note().to_string().into_bytes();
-            stamps.push(size, place, &note, answers, None, keys);
-        }
-        Ok(stamps)
     }
 
     fn push(

@@ -6,7 +6,7 @@
 import { rfc3339, text } from './bytes.js';
 import { CONFIRMABLE } from './findings.js';
 import { parse, plain, write } from './json.js';
-import { lengthOf, sum } from './sequences.js';
+import { atMost, lengthOf } from './sequences.js';
 
 export const LOST_PAYLOAD = 'a payload that was lost';
 const KINDS = [...CONFIRMABLE, 'sequence_gap'];
@@ -67,7 +67,8 @@ export class Breaks {
   #known = new Set();
   #confirmations = [];
   #covered = new Set();
-  missing = 0;
+  /** Numbers that never arrived and are confirmed, exactly. */
+  missing = 0n;
 
   take(confirmations) {
     for (const one of confirmations) {
@@ -93,7 +94,7 @@ export class Breaks {
         const key = keyOf({ kind: 'sequence_gap', index: null, expected: `numbers ${first} to ${last} of ${source}`, found: 'none of them' });
         if (!this.#known.has(key) || this.#covered.has(key)) continue;
         this.#covered.add(key);
-        this.missing = sum([this.missing, lengthOf([first, last])]);
+        this.missing += lengthOf([first, last]);
       }
     }
   }
@@ -106,6 +107,6 @@ export class Breaks {
       const others = findings.filter((known) => !this.#covered.has(keyOf(known)));
       return { ...said, found, no_longer_found: others.filter(isLookedAt), not_looked_at: others.filter((known) => !isLookedAt(known)) };
     });
-    return { confirmed: this.#covered.size, missing_confirmed: this.missing, listed };
+    return { confirmed: this.#covered.size, missing_confirmed: atMost(this.missing), listed };
   }
 }

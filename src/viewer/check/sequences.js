@@ -10,11 +10,9 @@ const GAPS_MAX = 100_000;
 const GAPS_LISTED_MAX = 20;
 const U64_MAX = 2n ** 64n - 1n;
 
-/** A sum that stays at the most that 64 bits hold, as the first verifier's does. */
-export function sum(numbers) {
-  const all = numbers.reduce((before, one) => before + BigInt(one), 0n);
-  return exact(all < U64_MAX ? all : U64_MAX);
-}
+const sum = (numbers) => numbers.reduce((before, one) => before + BigInt(one), 0n);
+/** A sum as a report has it: it stays at the most that 64 bits hold, as the first verifier's does. */
+export const atMost = (all) => exact(all < U64_MAX ? all : U64_MAX);
 
 export const lengthOf = ([from, to]) => BigInt(to) - BigInt(from) + 1n;
 
@@ -23,6 +21,8 @@ export class Sequences {
   #uncounted = 0;
   #gaps = 0;
   #truncated = false;
+  /** Numbers that never arrived by the last statement, exactly: its own sums stop at 64 bits. */
+  missing = 0n;
 
   /** Takes the next event in the ledger's order; 0 is an event that is not counted. */
   take(source, number) {
@@ -45,7 +45,8 @@ export class Sequences {
   /** The statement, with the members that the manifest has, in its order. */
   statement(fromStart) {
     const listed = [...this.#sources].map(([source, known]) => state(source, known, fromStart));
-    const total = (member) => sum(listed.map((source) => source[member]));
+    const total = (member) => atMost(sum(listed.map((source) => source[member])));
+    this.missing = sum(listed.map((source) => source.missing));
     const statement = {
       counting: listed.length,
       events: total('events'),
@@ -115,7 +116,7 @@ function state(source, known, fromStart) {
     events: known.events,
     first: exact(known.first),
     last: exact(known.last),
-    missing: sum([known.forgotten, ...gaps.map(lengthOf)]),
+    missing: atMost(sum([known.forgotten, ...gaps.map(lengthOf)])),
     repeated: known.repeated,
     late: known.late,
     gaps: gaps.slice(0, GAPS_LISTED_MAX).map((gap) => gap.map(exact)),

@@ -121,17 +121,16 @@ export function judge(gathered, trusted) {
   findings.settle();
   run.breaks.coverGaps(sources.listed);
   const breaks = run.breaks.statement(range);
-  const report = { key, ring, trusted: Boolean(trusted), signed, findings, breaks, history, checked, notChecked: [], incomplete: [], counts: run.counts, tiles: run.tiles, range, sources, size, pack, recorded: run.recorded, places: run.places };
+  const report = { key, ring, trusted: Boolean(trusted), signed, findings, breaks, history, checked, notChecked: [], incomplete: [], counts: run.counts, tiles: run.tiles, range, sources, unconfirmed: run.sequences.missing - run.breaks.missing, size, pack, recorded: run.recorded, places: run.places };
   remarks(gathered, report);
   report.verdict = verdict(report);
   return report;
 }
 
 function verdict(report) {
-  const { counts, sources, incomplete, breaks } = report;
+  const { counts, sources, unconfirmed, incomplete, breaks } = report;
   if (counts.entries === 0) incomplete.push('there is no entry, so nothing was verified');
-  const missing = BigInt(sources.missing) - BigInt(breaks.missing_confirmed);
-  if (missing > 0n) incomplete.push(`${missing} ${missing === 1n ? 'event' : 'events'} that producers counted never arrived`);
+  if (unconfirmed > 0n) incomplete.push(`${unconfirmed} ${unconfirmed === 1n ? 'event' : 'events'} that producers counted never arrived`);
   if (sources.truncated) incomplete.push('the producers\' counts of all sources: at most 100,000 sources and gaps are followed, and there are more');
   if (sources.repeated > 0) incomplete.push(`${sources.repeated} events carry a number that their source had used before`);
   if (report.findings.total > 0) return 'altered';

@@ -1,6 +1,9 @@
 //! Both verifiers on the same packs.
 
+use exhibit::ledger::note::{CosigningKey, KeyType};
+
 use super::*;
+use crate::process::exhibit;
 
 #[test]
 fn both_verifiers_find_the_same_in_every_case_of_the_tamper_matrix() {
@@ -192,4 +195,41 @@ fn both_verifiers_take_the_same_confirmed_breaks_for_what_they_are() {
         assert_eq!(pack.exit, first.exit, "{}: {first:?}", pack.name);
     }
     assert_agreement(judged);
+}
+
+/// The programs as they are called: whatever key and receipt they are given, they end alike.
+#[test]
+fn both_programs_take_keys_and_receipts_alike() {
+    if python().is_none() {
+        return;
+    }
+    let original = Original::of(&[3]);
+    let directory = tempfile::tempdir().unwrap();
+    let receipt = original.kept_receipt().receipts[0].to_string();
+    let (good, damaged) = (
+        directory.path().join("good"),
+        directory.path().join("damaged"),
+    );
+    fs::write(&good, &receipt).unwrap();
+    fs::write(&damaged, receipt.replacen("@v1", "Av1", 1)).unwrap();
+    let key = original.key().to_string();
+    let witness = CosigningKey::from_seed(
+        original.key().name().clone(),
+        KeyType::CosignatureV1,
+        &[7; 32],
+    );
+    let witness = witness.unwrap().verifier().to_string();
+    for (file, key, code) in [
+        (&good, key.clone(), 0),
+        (&damaged, key.clone(), 1),
+        (&good, format!(" {key}\n"), 0),
+        (&good, witness, 2),
+    ] {
+        let mut first = exhibit();
+        first.arg("verify").arg(file).arg("--vkey").arg(&key);
+        let mut second = python().unwrap();
+        second.arg(VERIFY_PY).arg(file).arg(&key);
+        let codes = [first, second].map(|mut program| program.output().unwrap().status.code());
+        assert_eq!(codes, [Some(code); 2], "{} {key:?}", file.display());
+    }
 }

@@ -48,8 +48,23 @@ def good(m, row):
     row("gap", m.sealed(m.pack_files(whole(m, **{"4": {"source_sequence": 9}}))), 4)
     row("repeated-number", m.sealed(m.pack_files(whole(m, **{"4": {"source_sequence": 2}}))), 4)
     row("late", m.sealed(m.pack_files(whole(m, **{"3": {"source_sequence": 5}, "4": {"source_sequence": 4}}))))
+    row("gaps-confirmed", m.sealed(m.pack_files(lacking(m))))
+    row("gaps-partly-confirmed", m.sealed(m.pack_files(lacking(m, 9))), 4)
     row("asked-for-less", m.sealed(m.pack_files(whole(m), 1, 3)))
     row("empty", m.sealed(m.pack_files(m.Ledger([]))), 4)
+
+
+def lacking(m, last=2):
+    """Three sources that lack more numbers together than 64 bits count, which is confirmed, and one that comes to `last`."""
+    most = 2**64 - 1
+    events = [m.event(n, source="s:%d" % n, source_sequence=most) for n in range(3)]
+    events += [m.event(3 + n, source="s:3", source_sequence=number) for n, number in enumerate((1, last))]
+    gaps = [{"kind": "sequence_gap", "index": None, "expected": "numbers 1 to %d of s:%d" % (most - 1, n),
+             "found": "none of them"} for n in range(3)]
+    body = json.dumps({"findings": gaps, "what": "lost", "why": "a restart"}, separators=(",", ":")).encode()
+    return m.Ledger(events + [m.event(
+        5, [("body", "application/json", body)], source="exhibit:breaks", source_sequence=0, event_id="break-5",
+        event_type="ledger.break-confirmed.v1", producer="exhibit break confirm")])
 
 
 def signed(m, row):

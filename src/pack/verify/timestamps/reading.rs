@@ -1,8 +1,8 @@
-//! Reading the time stamps of a pack, no more than a verification can hold.
+//! Reading the time stamps of a pack or a data directory, no more than a verification can hold.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
-use super::{Stamps, VerifyError, VerifyOptions};
+use super::{super::VerifyError, Stamps, VerifyOptions};
 use crate::{
     ledger::{
         finding::{Finding, FindingKind},
@@ -13,16 +13,30 @@ use crate::{
     },
     pack::{
         manifest::timestamp::{PROOF_BYTES_MAX, TimestampPath},
-        read::{FileError, PackFiles},
+        read::{FileError, FolderFiles, PackFiles},
     },
-    store::timestamps::ANSWERS_MAX,
+    store::timestamps::{ANSWERS_MAX, TIMESTAMPS},
 };
 
-/// The most bytes of all the time stamps of a pack that are read, checkpoints and proofs included: they are held until the
+/// The most bytes of all time stamps together that are read, checkpoints and proofs included: they are held until the
 /// entries have gone by.
 pub(super) const READ_BYTES_MAX: u64 = 512 << 20;
 
 impl Stamps {
+    /// Those of a data directory, where they stand as in a pack. What is damaged is a finding, and leaves the rest.
+    pub(in crate::pack::verify) fn of_directory(
+        path: &Path,
+        keys: &Keyring,
+        options: &VerifyOptions,
+    ) -> Result<Self, VerifyError> {
+        let files = FolderFiles::open_one(path, TIMESTAMPS);
+        let files = files.map_err(|error| VerifyError::Unreadable {
+            path: path.join(TIMESTAMPS),
+            error,
+        })?;
+        Self::of_pack(&files, keys, options)
+    }
+
     /// Those of a pack.
     pub(in crate::pack::verify) fn of_pack(
         files: &dyn PackFiles,
@@ -148,5 +162,45 @@ mod tests {
         assert_eq!(read(&files), (64, 6));
         files.0.insert(answer(3), (READ_BYTES_MAX, vec![0]));
         assert_eq!(read(&files), (63, 7));
+    }
+
+    #[test]
+    fn what_is_damaged_in_a_data_directory_is_a_finding_and_leaves_the_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let ring = Keyring::alone(key().verifier());
+        let read = || {
+            let options = VerifyOptions::default();
+            let stamps = Stamps::of_directory(dir.path(), &ring, &options).unwrap();
+            let found = stamps.findings.into_iter();
+            let found = found.map(|finding| (finding.kind, finding.place.unwrap_or_default()));
+            (stamps.stamped.len(), found.collect::<Vec<_>>())
+        };
+        assert_eq!(read(), (0, vec![]));
+        let note = |size| ledger(size).checkpoint.sign(&key()).note().to_string();
+        let damaged = note(5).replacen('5', "6", 1);
+        for (path, content) in [
+            ("5/checkpoint", damaged),
+            ("5/1.tsr", String::new()),
+            ("6/1.tsr", String::new()),
+            ("7/checkpoint", note(7)),
+            ("7/1.tsr", String::new()),
+        ] {
+            let path = dir.path().join(TIMESTAMPS).join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, content).unwrap();
+        }
+        let found = vec![
+            (
+                FindingKind::TimestampMalformed,
+                "timestamps/6/checkpoint".to_owned(),
+            ),
+            (
+                FindingKind::CheckpointMalformed,
+                "timestamps/5/checkpoint".to_owned(),
+            ),
+        ];
+        let (stamped, mut all) = read();
+        all.reverse();
+        assert_eq!((stamped, all), (1, found));
     }
 }
