@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{
     check,
-    target::{Target, open_pack},
+    target::{Known, Target, open_pack},
     trust::Trust,
 };
 use crate::{
@@ -32,7 +32,7 @@ pub(super) fn verify_against(
     let mut report = if super::target::is_url(named) {
         over_http(bytes, named, trust, &options)?
     } else {
-        match Target::find(named)? {
+        match Target::find(named, Known::default())? {
             Target::Pack(later) => in_pack(bytes, &later, trust, &options)?,
             later @ Target::DataDirectory(_) => in_directory(bytes, &later, trust, options)?,
             _ => {

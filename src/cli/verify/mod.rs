@@ -6,7 +6,12 @@
 use std::{fs, path::PathBuf};
 
 use super::{
-    args, error::CliError, exit::Exit, output::Output, pins::OptionalPinArgs, progress::Progress,
+    args,
+    error::CliError,
+    exit::Exit,
+    output::Output,
+    pins::{OptionalPinArgs, Pins},
+    progress::Progress,
 };
 use crate::{
     ledger::{
@@ -34,8 +39,8 @@ pub(super) use advice::advice;
 use against::verify_against;
 pub(in crate::cli) use breaks::lines_of;
 use shown::Shown;
-use target::Target;
 pub(super) use target::open_pack;
+use target::{Known, Target};
 use trust::Trust;
 
 /// Verify an audit pack, a data directory, a receipt, or a running ledger (offline, except for a URL)
@@ -88,7 +93,7 @@ impl Verify {
         let mut options = self.kept()?;
         let policy = self.policy()?;
         let pins = self.pins.read()?;
-        let target = self.find()?;
+        let target = self.find(pins.as_ref())?;
         let mut trust = Trust::decide(self.vkey.clone(), pins, &target)?;
         options.remembered = trust.remembered();
         let mut report = match &self.against {
@@ -119,9 +124,9 @@ impl Verify {
         }
     }
 
-    fn find(&self) -> Result<Target, CliError> {
+    fn find(&self, pins: Option<&Pins>) -> Result<Target, CliError> {
         match (self.target.as_str(), &self.file) {
-            (_, None) => Target::find(&self.target),
+            (_, None) => Target::find(&self.target, Known::new(self.vkey.as_ref(), pins)),
             ("receipt", Some(file)) => Target::receipt(file),
             (first, Some(file)) => Err(CliError::usage(
                 format!("{first} and {file} are two things to verify"),
@@ -161,6 +166,7 @@ impl Verify {
                 CliError::failed(format!("{} is not a receipt", path.display())).because(error)
             })?;
             options.receipts.push(receipt);
+            options.receipt_files.push(path.clone());
         }
         for path in &self.checkpoints {
             let bytes = fs::read(path).map_err(CliError::read(path))?;
@@ -168,6 +174,7 @@ impl Verify {
                 CliError::failed(format!("{} is not a checkpoint", path.display())).because(error)
             })?;
             options.trusted.push(checkpoint);
+            options.trusted_files.push(path.clone());
         }
         options.timestamp_roots = self.timestamp_roots()?;
         Ok(options)
@@ -227,8 +234,13 @@ fn check(target: &Target, key: &VerifierKey, options: &VerifyOptions) -> Result<
         }
         #[cfg(feature = "server")]
         Target::Fetched { url, file } => {
+            // It was asked for whole.
+            let options = VerifyOptions {
+                expected: options.expected.or(Some(Expected::All)),
+                ..options.clone()
+            };
             // The temporary file's name means nothing to anybody.
-            verify_pack(file.path(), key, options, &step).map(|report| Report {
+            verify_pack(file.path(), key, &options, &step).map(|report| Report {
                 path: Some(url.to_string()),
                 ..report
             })

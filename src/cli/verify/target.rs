@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::super::{error::CliError, reading::directory_error};
+use super::super::{error::CliError, pins::Pins, reading::directory_error};
 use crate::{
     ledger::{
         note::{KeyName, VerifierKey},
@@ -31,11 +31,8 @@ use super::super::{
 use crate::{
     ledger::{
         checkpoint::SignedCheckpoint,
-        position::{EntryIndex, TreeSize},
-    },
-    pack::{
-        manifest::{MANIFEST, Manifest},
-        read::MANIFEST_BYTES_MAX,
+        keys::{KeyHistory, Keyring},
+        position::TreeSize,
     },
     service::{log_files::LogFiles, proto::GetCheckpointRequest},
 };
@@ -47,7 +44,7 @@ const PACK_BYTES_AT_LEAST: u64 = 64 << 20;
 /// and most have a hundredth.
 #[cfg(feature = "server")]
 const PACK_BYTES_AN_ENTRY: u64 = 64 << 10;
-/// The most bytes of a pack, whatever size its server claims: about a million entries.
+/// The most bytes of a pack whose size no trusted key signed: about a million entries.
 #[cfg(feature = "server")]
 const PACK_BYTES_MAX: u64 = 1 << 30;
 
@@ -82,9 +79,9 @@ pub(super) enum Target {
 
 impl Target {
     /// Finds out what it is.
-    pub(super) fn find(named: &str) -> Result<Self, CliError> {
+    pub(super) fn find(named: &str, known: Known<'_>) -> Result<Self, CliError> {
         if is_url(named) {
-            return fetch(named);
+            return fetch(named, known);
         }
         let path = PathBuf::from(named);
         let metadata = fs::metadata(&path).map_err(CliError::read(&path))?;
@@ -136,6 +133,31 @@ impl Target {
             origin: key.as_ref().map(|key| key.name().clone()),
             key,
         }
+    }
+}
+
+/// The keys that are trusted before anything is read.
+#[derive(Debug, Clone, Copy, Default)]
+#[cfg_attr(
+    not(feature = "server"),
+    expect(dead_code, reason = "only a server is asked before its key is known")
+)]
+pub(super) struct Known<'a> {
+    given: Option<&'a VerifierKey>,
+    pins: Option<&'a Pins>,
+}
+
+impl<'a> Known<'a> {
+    /// The key that was given, and those that are remembered.
+    pub(super) const fn new(given: Option<&'a VerifierKey>, pins: Option<&'a Pins>) -> Self {
+        Self { given, pins }
+    }
+
+    /// The key for a ledger of this name: the one that was given, whatever its name, or the remembered one.
+    #[cfg(feature = "server")]
+    fn key(self, origin: &KeyName) -> Option<&'a VerifierKey> {
+        let pinned = self.pins.and_then(|pins| pins.find(origin));
+        self.given.or(pinned.map(|pin| &pin.key))
     }
 }
 
@@ -224,7 +246,7 @@ pub(super) fn complete(files: &LogFiles) -> Result<(), CliError> {
 
 /// A whole pack where the server speaks gRPC; otherwise, and below a path, a log.
 #[cfg(feature = "server")]
-fn fetch(named: &str) -> Result<Target, CliError> {
+fn fetch(named: &str, known: Known<'_>) -> Result<Target, CliError> {
     let Ok(url) = ServerUrl::parse(named) else {
         return open_log(named).map(Box::new).map(Target::Log);
     };
@@ -233,13 +255,10 @@ fn fetch(named: &str) -> Result<Target, CliError> {
         TemporaryFile::create(&directory, "exhibit-verify").map_err(CliError::write(&directory))?;
     let path = file.path().to_owned();
     let whole = crate::service::proto::ExportPackRequest::default();
-    let received = bytes_allowed(&url)
+    let received = bytes_allowed(&url, known)
         .and_then(|bytes_max| export::receive(&url, whole, &path, file.file(), bytes_max));
     match received {
-        Ok(_) => {
-            refuse_part(&url, &path)?;
-            Ok(Target::Fetched { url, file })
-        }
+        Ok(_) => Ok(Target::Fetched { url, file }),
         Err(error) if error.is_no_grpc() => match open_log(named) {
             Ok(files) => {
                 say(
@@ -261,20 +280,31 @@ fn fetch(named: &str) -> Result<Target, CliError> {
 
 /// How many bytes of a pack are taken from a server: nobody has vouched for it yet, and it would fill the disk.
 ///
-/// The size that its checkpoint claims is its own word too, so it counts only up to [`PACK_BYTES_MAX`].
+/// The size that its checkpoint claims counts if a trusted key signed it, and where there is no such key up to
+/// [`PACK_BYTES_MAX`]: it is the server's own word then.
 #[cfg(feature = "server")]
-fn bytes_allowed(url: &ServerUrl) -> Result<u64, CliError> {
+fn bytes_allowed(url: &ServerUrl, known: Known<'_>) -> Result<u64, CliError> {
     let mut session = Session::open(url)?;
     let answer = session.call(async |client| client.get_checkpoint(GetCheckpointRequest {}).await);
-    let claimed = match answer {
-        Ok(answer) => SignedCheckpoint::parse(answer.checkpoint.as_bytes()).ok(),
+    let answer = match answer {
+        Ok(answer) => answer,
         // What it says to the request for the pack tells more.
-        Err(error) if is_no(&error) && !error.is_no_grpc() => None,
+        Err(error) if is_no(&error) && !error.is_no_grpc() => return Ok(PACK_BYTES_AT_LEAST),
         Err(error) => return Err(error),
     };
-    Ok(pack_bytes_max(claimed.map_or(TreeSize::EMPTY, |signed| {
-        signed.checkpoint().size
-    })))
+    let Ok(signed) = SignedCheckpoint::parse(answer.checkpoint.as_bytes()) else {
+        return Ok(PACK_BYTES_AT_LEAST);
+    };
+    let claimed = pack_bytes_max(signed.checkpoint().size);
+    Ok(match known.key(&signed.checkpoint().origin) {
+        None => claimed.min(PACK_BYTES_MAX),
+        Some(key) => {
+            let history = KeyHistory::parse(answer.key_history.as_bytes()).unwrap_or_default();
+            let ring = Keyring::carried(key, &history);
+            ring.verify(&signed)
+                .map_or(PACK_BYTES_AT_LEAST, |()| claimed)
+        }
+    })
 }
 
 /// Whether a server has answered, and the answer is no.
@@ -287,38 +317,11 @@ fn is_no(error: &CliError) -> bool {
 #[cfg(feature = "server")]
 const fn pack_bytes_max(size: TreeSize) -> u64 {
     let entries = size.value().saturating_mul(PACK_BYTES_AN_ENTRY);
-    let bytes = entries.saturating_add(PACK_BYTES_AT_LEAST);
-    if bytes < PACK_BYTES_MAX {
-        bytes
-    } else {
-        PACK_BYTES_MAX
-    }
-}
-
-/// Refuses a pack that says itself that it is a part. What it says is held against what is in it later.
-#[cfg(feature = "server")]
-fn refuse_part(url: &ServerUrl, path: &Path) -> Result<(), CliError> {
-    let files = open_pack(path).map_err(CliError::read(path))?;
-    let bytes = files.and_then(|files| files.read(MANIFEST, MANIFEST_BYTES_MAX).ok());
-    let Some(manifest) = bytes.and_then(|bytes| Manifest::from_bytes(&bytes).ok()) else {
-        return Ok(());
-    };
-    let (range, size) = (manifest.range, manifest.tree_size);
-    if range.start == EntryIndex::default() && range.end >= size.next_index() {
-        return Ok(());
-    }
-    Err(CliError::failed(format!(
-        "{url} was asked for its whole ledger, of {size} entries, and sent {} to {} (without {})",
-        range.start, range.end, range.end
-    ))
-    .with_help(format!(
-        "to verify a part, export it: exhibit export --server {url} --start {} --end {} --out PACK",
-        range.start, range.end
-    )))
+    entries.saturating_add(PACK_BYTES_AT_LEAST)
 }
 
 #[cfg(not(feature = "server"))]
-fn fetch(named: &str) -> Result<Target, CliError> {
+fn fetch(named: &str, _: Known<'_>) -> Result<Target, CliError> {
     Err(no_network(named))
 }
 
@@ -335,9 +338,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pack_may_be_as_large_as_its_entries_need_and_no_claim_makes_it_endless() {
+    fn a_pack_may_be_as_large_as_its_entries_need() {
         let mebibytes = |entries| pack_bytes_max(TreeSize::new(entries)) >> 20;
         assert_eq!([0, 16, 1_600].map(mebibytes), [64, 65, 164]);
-        assert_eq!([1_000_000, u64::MAX].map(mebibytes), [1_024, 1_024]);
     }
 }

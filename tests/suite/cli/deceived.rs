@@ -118,10 +118,41 @@ fn a_pack_that_no_ledger_of_its_size_has_is_not_taken_and_a_part_is_not_the_whol
     original.export(EntryIndex::new(256), EntryIndex::new(512), &part);
     let part = std::fs::read(part).unwrap();
     judge(vec![part]).is(
-        3,
-        &[
-            "its whole ledger, of 713 entries, and sent 256 to 512",
-            "help:",
-        ],
+        4,
+        &["INCOMPLETE", "were asked for, and 256 to 512 are here"],
     );
+    // A size that the trusted key did not sign counts for nothing.
+    let mut answers = Answers::of(&original, vec![vec![0; 1 << 20]; 70]);
+    let claimed = answers.checkpoint.replacen("\n713\n", "\n7130000\n", 1);
+    assert_ne!(answers.checkpoint, claimed);
+    answers.checkpoint = claimed;
+    verify(&answers.serve(), &original, temporary.path()).is(3, &["more than 64 MiB"]);
+}
+
+#[test]
+fn a_kept_file_that_the_key_does_not_vouch_for_is_named() {
+    let (ours, theirs) = (Original::of(&[2]), Original::of(&[3]));
+    let directory = tempfile::tempdir().unwrap();
+    let keep = |name: &str, original: &Original| {
+        let path = directory.path().join(name);
+        let kept = original.kept_checkpoint();
+        std::fs::write(&path, kept.trusted[0].note().to_string()).unwrap();
+        path
+    };
+    let (good, other) = (keep("good", &ours), keep("other", &theirs));
+    std::fs::write(
+        &other,
+        std::fs::read_to_string(&other)
+            .unwrap()
+            .replacen("\n3\n", "\n4\n", 1),
+    )
+    .unwrap();
+    let mut command = exhibit();
+    command.arg("verify").arg(ours.copy(Of::Pack));
+    command.args(["--vkey", &ours.key().to_string()]);
+    for kept in [&good, &other] {
+        command.arg("--checkpoint").arg(kept);
+    }
+    let said = format!("{}: ", other.display());
+    Done::of(command.output().unwrap()).is(3, &[&said, "leave it out"]);
 }
