@@ -1,9 +1,6 @@
 //! Both verifiers on the same packs.
 
-use exhibit::ledger::note::{CosigningKey, KeyType};
-
 use super::*;
-use crate::process::exhibit;
 
 #[test]
 fn both_verifiers_find_the_same_in_every_case_of_the_tamper_matrix() {
@@ -198,8 +195,13 @@ fn both_verifiers_take_the_same_confirmed_breaks_for_what_they_are() {
 }
 
 /// The programs as they are called: whatever key and receipt they are given, they end alike.
+#[cfg(feature = "server")]
 #[test]
 fn both_programs_take_keys_and_receipts_alike() {
+    use exhibit::ledger::note::{CosigningKey, KeyType};
+
+    use crate::process::exhibit;
+
     if python().is_none() {
         return;
     }
