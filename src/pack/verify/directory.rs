@@ -3,6 +3,8 @@
 //! The journal is read without a lock and without changing anything, so the ledger may be running; what it commits
 //! meanwhile may or may not be seen. The index is derived and not looked at.
 
+mod signed;
+
 use std::{io, path::Path};
 
 use super::{
@@ -14,7 +16,7 @@ use super::{
     keys::Keys,
     outcome::{conclude, directory_remarks, empty_report, expect},
     pack::identity_key,
-    published::{self, ABSENT, Published},
+    published::{self, Published},
     timestamps::Stamps,
 };
 use crate::{
@@ -376,76 +378,5 @@ impl Check {
         expect(self.expected, &mut report);
         conclude(&mut report);
         Ok(report)
-    }
-
-    /// Says what the checkpoints of the batches sign, the last of which covers everything, and whether all are signed.
-    fn check_signed(&mut self, report: &mut Report) {
-        let Some(last) = &self.last else { return };
-        report.size = Some(last.checkpoint().size);
-        report.root = Some(last.checkpoint().root);
-        let batches = self.more.batches.saturating_sub(self.before_key);
-        if self.before_key > 0 {
-            report.not_checked.push(format!(
-                "the signatures of {} batches from before the trusted key was added: another key signed them, and the first \
-                 checkpoint that this one signed covers them",
-                self.before_key
-            ));
-        }
-        if self.covered > 0 {
-            report.not_checked.push(format!(
-                "the signatures of {} batches beyond the point from which on a key is compromised: that key alone signed \
-                 them, and what stands for their entries is a later checkpoint, by another key",
-                self.covered
-            ));
-        }
-        let batches = batches.saturating_sub(self.covered);
-        match self.doubtful.take().or(self.unsigned.take()) {
-            None => {
-                report.signed = Some(last.clone());
-                report.checked.push(format!(
-                    "the signatures of the checkpoints of all {batches} batches, by the trusted key{}",
-                    match self.keys.ring.spans().len() {
-                        0 | 1 => "",
-                        _ => " or one that it leads to, each in its time",
-                    }
-                ));
-            }
-            Some((mut finding, count)) => {
-                if count > 1 {
-                    finding.found = format!(
-                        "{}; the first of {count} such batches, of {batches}",
-                        finding.found
-                    );
-                }
-                self.findings.push(finding);
-            }
-        }
-    }
-
-    /// Checks that the journal holds what the ledger has published.
-    fn check_published(&mut self, size: TreeSize) {
-        let torn = self.torn.take();
-        let signed = match &self.published {
-            Published::Signed(signed) => Some(signed.checkpoint()),
-            Published::Unsound => None,
-            Published::Absent => {
-                if size > TreeSize::EMPTY || torn.is_some() {
-                    self.incomplete.push(ABSENT.to_owned());
-                }
-                None
-            }
-        };
-        if let Some(place) = &torn
-            && signed.is_none_or(|signed| signed.size <= size)
-        {
-            self.incomplete.push(format!(
-                "the journal ends within a batch ({place}): a write was cut short or is under way, and no entry before it is concerned"
-            ));
-        }
-        let Some(signed) = signed else { return };
-        let root = self.kept.root_at(signed.size);
-        let explained = self.unlike.is_some() || self.order.has_misplaced();
-        let finding = published::compare(signed, size, torn, root.filter(|_| !explained));
-        self.findings.extend(finding);
     }
 }
