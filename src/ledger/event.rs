@@ -101,7 +101,7 @@ impl Event {
     ///
     /// # Errors
     /// Names the first field that is empty, too long, not printable, too far in the future, or a payload that
-    /// breaks the rules of [`check_parts`].
+    /// breaks the rules of [`check_parts`](super::payload::check_parts).
     pub fn new(event: NewEvent, now: UnixNanos) -> Result<Self, InvalidEvent> {
         for (limits, text) in [
             (EVENT_TYPE, &event.event_type),
