@@ -64,12 +64,13 @@ pub(super) fn origin(value: &str) -> Result<KeyName, String> {
 /// Reads a time: RFC 3339 with its offset, or a day, which stands for its beginning in UTC.
 pub(super) fn time(value: &str) -> Result<UnixNanos, String> {
     let day = format!("{value}T00:00:00Z");
-    let read = |value: &str| value.parse::<jiff::Timestamp>();
-    let time = read(value).or_else(|_| read(&day)).map_err(|_| {
-        // The last day that can be written is beyond what is read, too.
-        let last = value.strip_prefix("9999-12-3");
-        let last = last.map(|rest| format!("2000-12-3{rest}"));
-        if last.is_some_and(|like_it| read(&like_it).is_ok()) {
+    let time: jiff::Timestamp = value.parse().or_else(|_| day.parse()).map_err(|_| {
+        // Days can be written to the end of 9999, and instants not quite.
+        let date = value
+            .get(..10)
+            .unwrap_or(value)
+            .parse::<jiff::civil::Date>();
+        if date.is_ok_and(|date| date.year() == 9999) {
             TOO_LATE.to_owned()
         } else {
             "write it as 2026-11-22T09:30:00Z, with an offset, or as 2026-11-22".to_owned()

@@ -54,8 +54,7 @@ impl CheckpointCommand {
                 .map_err(|source| untrusted(Box::new(source)))?;
             let signed = SignedCheckpoint::parse(note.as_bytes())
                 .map_err(|source| untrusted(Box::new(source)))?;
-            // What was stated since says nothing about this tree.
-            Keyring::carried(key, &history.before(signed.checkpoint().size))
+            Keyring::of_tree(key, &history, signed.checkpoint().size)
                 .verify(&signed)
                 .map_err(|source| untrusted(Box::new(source)))?;
         }

@@ -151,18 +151,24 @@ fn on_a_full_disk_what_was_acknowledged_stands_and_the_ledger_goes_on_once_there
     assert_eq!(report["counts"]["entries"], acknowledged + 2);
 }
 
+/// A ledger on the disk with one event, and on another an event's content.
+fn with_one_event(disk: &SmallDisk) -> (tempfile::TempDir, PathBuf, PathBuf) {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let json = elsewhere.path().join("event.json");
+    fs::write(&json, "{}").unwrap();
+    let ledger = init(disk.path(), ORIGIN);
+    let server = Server::start(&ledger);
+    assert_eq!(record(&server.url(), &json, "1").0, 0);
+    assert_eq!(server.stop().code(), Some(0));
+    (elsewhere, json, ledger)
+}
+
 #[test]
 fn a_read_only_data_directory_is_not_served_and_verifies() {
     let Some(disk) = SmallDisk::mount() else {
         return;
     };
-    let elsewhere = tempfile::tempdir().unwrap();
-    let json = elsewhere.path().join("event.json");
-    fs::write(&json, "{}").unwrap();
-    let ledger: PathBuf = init(disk.path(), ORIGIN);
-    let server = Server::start(&ledger);
-    assert_eq!(record(&server.url(), &json, "1").0, 0);
-    assert_eq!(server.stop().code(), Some(0));
+    let (elsewhere, json, ledger) = with_one_event(&disk);
 
     disk.remount("remount,ro");
     let directory = ledger.to_str().unwrap();
@@ -204,13 +210,7 @@ fn a_server_that_starts_on_a_full_disk_says_so_and_nothing_of_damage() {
     let Some(disk) = SmallDisk::mount() else {
         return;
     };
-    let elsewhere = tempfile::tempdir().unwrap();
-    let json = elsewhere.path().join("event.json");
-    fs::write(&json, "{}").unwrap();
-    let ledger = init(disk.path(), ORIGIN);
-    let server = Server::start(&ledger);
-    assert_eq!(record(&server.url(), &json, "1").0, 0);
-    assert_eq!(server.stop().code(), Some(0));
+    let (_elsewhere, json, ledger) = with_one_event(&disk);
     fs::remove_dir_all(ledger.join("index")).unwrap();
     let ballast = disk.path().join("ballast");
     // It is written as far as there is room.

@@ -300,7 +300,7 @@ fn bytes_allowed(url: &ServerUrl, known: Known<'_>) -> Result<u64, CliError> {
         None => claimed.min(PACK_BYTES_MAX),
         Some(key) => {
             let history = KeyHistory::parse(answer.key_history.as_bytes()).unwrap_or_default();
-            let ring = Keyring::carried(key, &history);
+            let ring = Keyring::of_tree(key, &history, signed.checkpoint().size);
             ring.verify(&signed)
                 .map_or(PACK_BYTES_AT_LEAST, |()| claimed)
         }

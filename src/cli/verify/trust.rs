@@ -113,7 +113,7 @@ impl Trust {
     pub(super) fn explain(&self, report: &mut Report) {
         if self.origin == Origin::FirstUse {
             for line in &mut report.checked {
-                *line = line.replace("by the trusted key", "by the key that came with it");
+                *line = line.replace("the trusted key", "the key that came with it");
             }
             let whose =
                 "whose key this is: it came with what was verified, and that one proves nothing";

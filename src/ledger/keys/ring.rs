@@ -67,6 +67,11 @@ impl Keyring {
         }
     }
 
+    /// As [`Self::carried`], to judge a checkpoint of this size by itself: what was stated since says nothing about its tree.
+    pub fn of_tree(key: &VerifierKey, history: &KeyHistory, size: TreeSize) -> Self {
+        Self::carried(key, &history.before(size))
+    }
+
     /// The keys that trust in one of them leads to by a ledger's history.
     pub fn carried(key: &VerifierKey, history: &KeyHistory) -> Self {
         let mut ring = Self::alone(key);

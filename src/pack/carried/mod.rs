@@ -1,4 +1,5 @@
-//! Files that every pack carries, byte for byte the same in every pack that one version of this program writes.
+//! Files that every pack carries, byte for byte the same in every pack that one version of this program writes, or the same
+//! wherever the manifest is: the text for people, and the key.
 //!
 //! They stand in the manifest with their digests, which nobody signs: whoever changes a script in a pack can change
 //! its digest too. So a verification compares each with the text that this program has built in, and with those of

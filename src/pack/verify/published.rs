@@ -1,17 +1,23 @@
 //! The checkpoint that a data directory has published: how far its journal must go.
 
-use std::{fs::File, io, path::Path};
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    path::Path,
+};
 
 use super::{VerifyError, checkpoint::open_checkpoint};
-use crate::ledger::{
-    checkpoint::{Checkpoint, SignedCheckpoint},
-    finding::{Finding, FindingKind},
-    hash::RootHash,
-    keys::Keyring,
-    note::NOTE_BYTES_MAX,
-    position::{TreeSize, count},
+use crate::{
+    ledger::{
+        checkpoint::{Checkpoint, SignedCheckpoint},
+        finding::{Finding, FindingKind},
+        hash::RootHash,
+        keys::Keyring,
+        note::NOTE_BYTES_MAX,
+        position::{TreeSize, count},
+    },
+    pack::manifest::VERIFIER_KEY,
 };
-use crate::pack::manifest::VERIFIER_KEY;
 
 /// Why a journal without a published checkpoint is not known to be whole.
 pub(super) const ABSENT: &str = "the published checkpoint is missing: nothing here says how far the journal went, and entries \
@@ -38,15 +44,12 @@ impl Published {
             path: file.clone(),
             error,
         };
-        let open = match File::open(&file) {
+        let bytes = match read_up_to(&file, count(NOTE_BYTES_MAX).saturating_add(1)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Ok((Self::Absent, None));
             }
-            open => open.map_err(unreadable)?,
+            read => read.map_err(unreadable)?,
         };
-        let mut bytes = Vec::new();
-        let limit = count(NOTE_BYTES_MAX).saturating_add(1);
-        io::Read::read_to_end(&mut io::Read::take(open, limit), &mut bytes).map_err(unreadable)?;
         Ok(match open_checkpoint(&bytes, ring) {
             (Some(signed), None) => (Self::Signed(Box::new(signed)), None),
             (_, finding) => {
@@ -69,6 +72,12 @@ impl Published {
     }
 }
 
+fn read_up_to(file: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(file)?.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// Whether `log.vkey`, which is handed to those who verify, has another key than the ledger signs with. Of a key beside the
 /// ledger's own that does not follow, and while a change of keys is unfinished either is right.
 pub(super) fn key_file(path: &Path, ring: &Keyring) -> Result<Option<Finding>, VerifyError> {
@@ -77,8 +86,10 @@ pub(super) fn key_file(path: &Path, ring: &Keyring) -> Result<Option<Finding>, V
         return Ok(None);
     }
     let file = path.join(VERIFIER_KEY);
-    let found = match std::fs::read(&file) {
-        Ok(bytes) if bytes == format!("{}\n", ring.current()).into_bytes() => return Ok(None),
+    let due = format!("{}\n", ring.current());
+    // One byte more than it should have is enough to see that it is longer.
+    let found = match read_up_to(&file, count(due.len()).saturating_add(1)) {
+        Ok(bytes) if bytes == due.as_bytes() => return Ok(None),
         Ok(_) => "another text",
         Err(error) if error.kind() == io::ErrorKind::NotFound => "no such file",
         Err(error) => return Err(VerifyError::Unreadable { path: file, error }),
