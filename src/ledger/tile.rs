@@ -371,6 +371,19 @@ mod tests {
     }
 
     #[test]
+    fn a_tile_number_is_read_up_to_the_last_whose_slots_can_be_counted() {
+        for number in [0, 999, 1000, (1 << 56) - 1] {
+            let span = Span { number, width: 1 };
+            assert_eq!(span.to_string().parse(), Ok(span));
+        }
+        let beyond = Span {
+            number: 1 << 56,
+            width: 1,
+        };
+        assert!(beyond.to_string().parse::<Span>().is_err());
+    }
+
+    #[test]
     fn a_tile_shorter_than_its_width_is_malformed() {
         let hash = NodeHash::from_bytes([7; 32]);
         let short = TileNodes::new(TreeSize::new(4), |_| Ok::<_, ()>(encode_tile(&[hash; 3])));
