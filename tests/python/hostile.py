@@ -190,7 +190,7 @@ def relist(packs, files, ledger, payloads):
     for n, content in enumerate(ledger.entries):
         parts = v.read_kept(payloads[n], 0)[0]
         jsonl.append(v.jsonl_line(v.Entry(content), v.leaf_hash(content), parts))
-        csv.append(v.csv_row(v.Entry(content), v.leaf_hash(content), parts))
+        csv.append(v.csv_row(v.Entry(content), parts))
     files[v.JSONL], files[v.CSV] = b"".join(jsonl), b"".join(csv)
     whole = sum(content != bytes(8) for content in payloads.values())
     files[v.MANIFEST]["counts"].update(payloads_whole=whole, parts_disclosed=whole)

@@ -182,7 +182,7 @@ def pack_files(ledger, start=0, end=None, signed=None, more=None, manifest=None)
             entry, parts = v.Entry(ledger.entries[at]), v.read_payload(ledger.payloads[at], 0)[0]
             leaf = v.leaf_hash(ledger.entries[at])
             jsonl.append(v.jsonl_line(entry, leaf, parts))
-            csv.append(v.csv_row(entry, leaf, parts))
+            csv.append(v.csv_row(entry, parts))
             sources.take(entry)
             times.append(entry.recorded_at)
             withheld = sum(part.commitment is not None for part in parts)

@@ -1017,7 +1017,7 @@ class PackVerification:
                 for index, (entry, leaf, parts) in enumerate(zip(decoded, leaves, payloads), first)
                 if entry and parts is not None]
         self.jsonl.follow((index, jsonl_line(entry, leaf, parts)) for index, entry, leaf, parts in rows)
-        self.csv.follow((index, csv_row(entry, leaf, parts)) for index, entry, leaf, parts in rows)
+        self.csv.follow((index, csv_row(entry, parts)) for index, entry, leaf, parts in rows)
 
     def follow_order(self, first, entries, decoded, leaves):
         """What needs the entries before: chain, index, clock, the producers' counts, and the tree."""
@@ -1229,7 +1229,7 @@ class PackVerification:
 # 7  The listings made for people: "events.jsonl" and "events.csv". They are made again and compared.
 
 CSV_HEADER = (b"index,recorded_at,occurred_at,event_type,source,source_sequence,event_id,subject,producer,"
-              b"commitment,leaf_hash,parts_disclosed,parts_withheld\r\n")
+              b"parts_disclosed,parts_withheld\r\n")
 WHITE_SPACE = "\t\n\v\f\r \u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a" \
               "\u2028\u2029\u202f\u205f\u3000"
 
@@ -1312,11 +1312,11 @@ def jsonl_line(entry, leaf, parts):
         return '"%s":"%s","%s_nanos":"%d"' % (name, rfc3339(nanos), name, nanos)
 
     return ('{"index":%d,%s,%s,"source_sequence":%s,"event_type":%s,"source":%s,"event_id":%s,"subject":%s,'
-            '"producer":%s,"previous":"%s","commitment":"%s","leaf_hash":"%s","parts":[%s]}\n' % (
+            '"producer":%s,"commitment":"%s","leaf_hash":"%s","parts":[%s]}\n' % (
                 entry.index, moment("recorded_at", entry.recorded_at), moment("occurred_at", entry.occurred_at),
                 entry.source_sequence or "null", json_text(entry.event_type), json_text(entry.source),
                 json_text(entry.event_id), json_text(entry.subject), json_text(entry.producer),
-                entry.previous.hex(), entry.commitment.hex(), leaf.hex(), ",".join(map(jsonl_part, parts)))).encode()
+                entry.commitment.hex(), leaf.hex(), ",".join(map(jsonl_part, parts)))).encode()
 
 
 def csv_cell(text):
@@ -1326,13 +1326,13 @@ def csv_cell(text):
     return '"%s"' % text.replace('"', '""') if quoted else text.replace('"', '""')
 
 
-def csv_row(entry, leaf, parts):
+def csv_row(entry, parts):
     withheld = sum(part.commitment is not None for part in parts)
     return (",".join([
         str(entry.index), rfc3339(entry.recorded_at), rfc3339(entry.occurred_at) if entry.occurred_at else "",
         csv_cell(entry.event_type), csv_cell(entry.source), str(entry.source_sequence or ""),
-        csv_cell(entry.event_id), csv_cell(entry.subject), csv_cell(entry.producer), entry.commitment.hex(),
-        leaf.hex(), str(len(parts) - withheld), str(withheld)]) + "\r\n").encode()
+        csv_cell(entry.event_id), csv_cell(entry.subject), csv_cell(entry.producer),
+        str(len(parts) - withheld), str(withheld)]) + "\r\n").encode()
 
 
 class Listing:

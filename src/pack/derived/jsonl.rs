@@ -53,7 +53,6 @@ impl JsonLines {
             key(name, out);
             string(value, out);
         }
-        hash("previous", entry.previous.as_bytes(), out);
         hash("commitment", entry.commitment.as_bytes(), out);
         hash("leaf_hash", leaf.as_bytes(), out);
         out.extend_from_slice(b",\"parts\":[");
@@ -98,17 +97,20 @@ impl JsonLines {
 
 /// Whether the part says it is JSON, is, and fits a line.
 fn is_json_line(part: &DisclosedPart<'_>) -> bool {
-    let media_type = part
-        .content_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim();
-    (media_type == "application/json" || media_type.ends_with("+json"))
+    says_json(part.content_type)
         && memchr::memchr2(b'\n', b'\r', part.content).is_none()
         && depth(part.content) <= DEPTH_MAX
         && std::str::from_utf8(part.content)
             .is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok())
+}
+
+fn says_json(content_type: &str) -> bool {
+    const JSON: &str = "application/json";
+    // What nearly every part says, without looking for more.
+    content_type == JSON || {
+        let media_type = content_type.split(';').next().unwrap_or_default().trim();
+        media_type == JSON || media_type.ends_with("+json")
+    }
 }
 
 /// How deep lists and objects nest, where the text is JSON; 0 where it has too few for the limit to matter.

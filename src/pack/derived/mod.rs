@@ -14,10 +14,10 @@ pub use jsonl::JsonLines;
 /// About how many bytes the lines of `events.jsonl` take that are made of so many entries, with so many bytes of
 /// entries and payloads; those of ordinary events take less.
 pub const fn jsonl_bytes(entries: usize, bytes: usize) -> usize {
-    bytes.saturating_add(entries.saturating_mul(512))
+    bytes.saturating_add(entries.saturating_mul(448))
 }
 
 /// About how many bytes the rows of `events.csv` take that are made of so many entries, with so many bytes of entries.
 pub const fn csv_bytes(entries: usize, bytes: usize) -> usize {
-    bytes.saturating_add(entries.saturating_mul(192))
+    bytes.saturating_add(entries.saturating_mul(64))
 }

@@ -136,7 +136,7 @@ impl Files {
             let report = check_chunk_with(chunk, &key, |seen| {
                 if let (Some(entry), Some(parts)) = (seen.entry, seen.parts) {
                     lines.line(entry, &seen.leaf, parts, &mut jsonl);
-                    rows.row(entry, &seen.leaf, parts, &mut csv);
+                    rows.row(entry, parts, &mut csv);
                 }
             });
             for line in report.lines.iter().flatten() {

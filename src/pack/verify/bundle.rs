@@ -180,7 +180,7 @@ impl CheckedBundle {
             if let (Some(entry), Some(parts)) = (seen.entry, seen.parts) {
                 lines.line(entry, &seen.leaf, parts, &mut jsonl.text);
                 jsonl.end(seen.place);
-                rows.row(entry, &seen.leaf, parts, &mut csv.text);
+                rows.row(entry, parts, &mut csv.text);
                 csv.end(seen.place);
             }
         });

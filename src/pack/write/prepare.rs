@@ -74,7 +74,7 @@ pub(super) fn prepare(
     let report = check_chunk_with(chunk, key, |seen: Seen<'_>| {
         if let (Some(entry), Some(parts)) = (seen.entry, seen.parts) {
             lines.line(entry, &seen.leaf, parts, &mut jsonl);
-            rows.row(entry, &seen.leaf, parts, &mut csv);
+            rows.row(entry, parts, &mut csv);
             tally.see(disclosure.range(), entry, parts);
         }
     });
