@@ -20,6 +20,7 @@ mod pipeline;
 pub mod read;
 pub mod report;
 pub mod sequence;
+mod shelf;
 pub mod source;
 #[doc(hidden)]
 pub mod tamper;

@@ -203,11 +203,12 @@ pub(super) struct UpperTiles {
 }
 
 impl UpperTiles {
-    /// Takes the hashes of a full level-0 tile, and gives the tiles it completes.
-    pub(super) fn push(&mut self, mut full: Vec<NodeHash>) -> Vec<(TileId, Vec<NodeHash>)> {
-        let mut completed = Vec::new();
+    /// Takes the root over a full level-0 tile, and gives the tiles it completes.
+    pub(super) fn push(&mut self, root: NodeHash) -> Vec<(TileId, Vec<NodeHash>)> {
+        let mut completed: Vec<(TileId, Vec<NodeHash>)> = Vec::new();
+        let mut node = Some(root);
         for level in 1..TILE_HEIGHT {
-            let Some(node) = perfect_root(full) else {
+            let Some(root) = node else {
                 break;
             };
             let at = length(u64::from(level)).saturating_sub(1);
@@ -217,16 +218,17 @@ impl UpperTiles {
             let Some((number, nodes)) = self.levels.get_mut(at) else {
                 break;
             };
-            nodes.push(node);
+            nodes.push(root);
             if count(nodes.len()) < TILE_WIDTH {
                 break;
             }
-            full = std::mem::take(nodes);
+            let full = std::mem::take(nodes);
+            node = perfect_root(full.clone());
             let span = Span {
                 number: *number,
                 width: 256,
             };
-            completed.push((TileId { level, span }, full.clone()));
+            completed.push((TileId { level, span }, full));
             *number = number.saturating_add(1);
         }
         completed

@@ -51,24 +51,45 @@ impl Frontier {
 
     /// Adds one leaf, and gives each node that it completes: the leaf itself, its parent if it was the right
     /// child, and so on up.
-    pub fn push(&mut self, leaf: LeafHash, mut completed: impl FnMut(NodeAt, NodeHash)) {
+    pub fn push(&mut self, leaf: LeafHash, completed: impl FnMut(NodeAt, NodeHash)) {
         let index = self.size.value();
-        let mut node = NodeHash::from(leaf);
-        completed(NodeAt { level: 0, index }, node);
-        for level in 1..=index.trailing_ones() {
+        self.join(NodeAt { level: 0, index }, leaf.into(), completed);
+        self.size = self.size.plus(1);
+    }
+
+    /// Adds the `2^level` leaves of a perfect subtree with this root. `false`, and nothing is added, where such a
+    /// subtree can't stand next.
+    pub fn push_subtree(&mut self, level: u32, root: NodeHash) -> bool {
+        let size = self.size.value();
+        let end = 1u64
+            .checked_shl(level)
+            .filter(|leaves| size.is_multiple_of(*leaves))
+            .and_then(|leaves| size.checked_add(leaves));
+        if let Some(end) = end {
+            let index = size.checked_shr(level).unwrap_or(0);
+            self.join(NodeAt { level, index }, root, |_, _| {});
+            self.size = TreeSize::new(end);
+        }
+        end.is_some()
+    }
+
+    /// Puts a node behind the subtrees there are, and those it completes in their place.
+    fn join(
+        &mut self,
+        at: NodeAt,
+        mut node: NodeHash,
+        mut completed: impl FnMut(NodeAt, NodeHash),
+    ) {
+        completed(at, node);
+        for above in 1..=at.index.trailing_ones() {
             if let Some(left) = self.subtrees.pop() {
                 node = NodeHash::of_children(&left, &node);
-                completed(
-                    NodeAt {
-                        level,
-                        index: index.checked_shr(level).unwrap_or(0),
-                    },
-                    node,
-                );
+                let (level, index) = (at.level.saturating_add(above), at.index.checked_shr(above));
+                let index = index.unwrap_or(0);
+                completed(NodeAt { level, index }, node);
             }
         }
         self.subtrees.push(node);
-        self.size = self.size.plus(1);
     }
 
     /// The root of the tree.

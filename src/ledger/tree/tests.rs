@@ -133,6 +133,34 @@ fn nothing_is_proven_beyond_the_tree_or_from_an_empty_one() {
 }
 
 #[test]
+fn a_perfect_subtree_stands_where_its_leaves_would_and_nowhere_else() {
+    for before in 0..20 {
+        let all = leaves(before + 8);
+        let (whole, _) = grow(&all);
+        for level in 0..4 {
+            let (start, end) = (before as usize, before as usize + (1 << level));
+            let (mut grown, _) = grow(&all[..start]);
+            let fits = grown.push_subtree(level, slow_root(&all[start..end]));
+            assert_eq!(fits, before % (1 << level) == 0, "{before}, {level}");
+            let first = if fits { end } else { start };
+            for leaf in &all[first..] {
+                grown.push(*leaf, |_, _| {});
+            }
+            assert_eq!(grown, whole, "{before}, {level}");
+        }
+    }
+    let mut empty = Frontier::new();
+    assert!(!empty.push_subtree(64, NodeHash::from_bytes([1; 32])));
+    assert!(empty.push_subtree(63, NodeHash::from_bytes([1; 32])));
+    assert!(
+        !empty
+            .clone()
+            .push_subtree(64, NodeHash::from_bytes([1; 32]))
+    );
+    assert!(!empty.push_subtree(63, NodeHash::from_bytes([2; 32])));
+}
+
+#[test]
 fn a_frontier_is_not_resumed_with_another_number_of_subtrees() {
     let node = NodeHash::from_bytes([0; 32]);
     for n in [0, 1, 5, 7, u64::MAX] {

@@ -15,10 +15,11 @@ use super::{
     breaks::BreakConfirmation,
     entry::Entry,
     finding::{Finding, FindingKind},
-    hash::{ChainHash, LeafHash},
+    hash::{ChainHash, LeafHash, NodeHash},
     keys::is_change_type,
     payload::{Part, decode_kept, payload_commitment},
     position::{EntryIndex, UnixNanos, count},
+    tile::{TILE_WIDTH, perfect_root},
 };
 
 pub use order::{Findings, LedgerCheck};
@@ -91,6 +92,22 @@ pub struct Line {
     pub key_change: Option<(String, String)>,
 }
 
+impl Line {
+    fn of(entry: &Entry<'_>, bytes: &[u8], key: &IdentityKey) -> Self {
+        Self {
+            index: entry.index,
+            recorded_at: entry.recorded_at,
+            previous: entry.previous,
+            chain: ChainHash::of_entry(bytes),
+            identity: key.identity(entry.source, entry.event_id),
+            sequence: (entry.source_sequence > 0)
+                .then(|| (entry.source.to_owned(), entry.source_sequence)),
+            key_change: is_change_type(entry.event_type, entry.source)
+                .then(|| (entry.event_type.to_owned(), entry.event_id.to_owned())),
+        }
+    }
+}
+
 /// The result of checking one chunk.
 #[derive(Debug, Clone)]
 pub struct ChunkReport {
@@ -100,6 +117,8 @@ pub struct ChunkReport {
     pub lines: Vec<Option<Line>>,
     /// The leaf hash of each entry.
     pub leaves: Vec<LeafHash>,
+    /// The root over the leaves, where they should be all of a level-0 tile.
+    pub tile_root: Option<NodeHash>,
     /// What is wrong within the chunk.
     pub findings: Vec<Finding>,
     /// How much was looked at.
@@ -157,6 +176,7 @@ pub fn check_chunk_with(
         first: chunk.first,
         lines: Vec::with_capacity(chunk.entries.len()),
         leaves: Vec::with_capacity(chunk.entries.len()),
+        tile_root: None,
         findings: Vec::new(),
         counts: Counts {
             entries: count(chunk.entries.len()),
@@ -182,19 +202,8 @@ pub fn check_chunk_with(
                 None
             }
         };
-        report.lines.push(entry.as_ref().map(|entry| {
-            Line {
-                index: entry.index,
-                recorded_at: entry.recorded_at,
-                previous: entry.previous,
-                chain: ChainHash::of_entry(bytes),
-                identity: key.identity(entry.source, entry.event_id),
-                sequence: (entry.source_sequence > 0)
-                    .then(|| (entry.source.to_owned(), entry.source_sequence)),
-                key_change: is_change_type(entry.event_type, entry.source)
-                    .then(|| (entry.event_type.to_owned(), entry.event_id.to_owned())),
-            }
-        }));
+        let line = entry.as_ref().map(|entry| Line::of(entry, bytes, key));
+        report.lines.push(line);
         let payload = match payloads {
             None => {
                 report.counts.payloads_absent = report.counts.payloads_absent.saturating_add(1);
@@ -213,6 +222,7 @@ pub fn check_chunk_with(
             parts: payload.as_ref().map(|(parts, _)| parts.as_slice()),
         });
     }
+    report.tile_root = tile_root(chunk.first, &report.leaves);
     if let Some(rest) = payloads.filter(|rest| !rest.is_empty()) {
         let last = chunk
             .first
@@ -226,6 +236,12 @@ pub fn check_chunk_with(
         ));
     }
     report
+}
+
+fn tile_root(first: EntryIndex, leaves: &[LeafHash]) -> Option<NodeHash> {
+    let whole = first.value().is_multiple_of(TILE_WIDTH) && count(leaves.len()) == TILE_WIDTH;
+    let nodes = leaves.iter().map(|leaf| NodeHash::from(*leaf));
+    whole.then(|| perfect_root(nodes.collect())).flatten()
 }
 
 /// The confirmed break in an entry whose payload is the one that it commits to.

@@ -14,6 +14,7 @@ use crate::ledger::{
     finding::{Finding, FindingKind},
     hash::ChainHash,
     position::{EntryIndex, UnixNanos},
+    tile::TILE_HEIGHT,
     tree::Frontier,
 };
 
@@ -186,10 +187,11 @@ impl LedgerCheck {
         self.counts.add(&report.counts);
         self.findings.extend(report.findings);
         if let Some(tree) = &mut self.tree {
-            report
-                .leaves
-                .iter()
-                .for_each(|leaf| tree.push(*leaf, |_, _| {}));
+            let root = report.tile_root;
+            if !root.is_some_and(|root| tree.push_subtree(TILE_HEIGHT, root)) {
+                let leaves = report.leaves.iter();
+                leaves.for_each(|leaf| tree.push(*leaf, |_, _| {}));
+            }
         }
         for line in report.lines {
             match line {

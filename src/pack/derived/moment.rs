@@ -3,37 +3,38 @@
 use crate::ledger::position::UnixNanos;
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
+/// What a text ends with: nine digits and `Z`.
+const DIGITS: usize = 10;
 
-/// Writes times, and remembers the text of the last second: most entries share it with the one before.
+/// Writes times, and remembers the last one's text: most entries share it, or its second, with the one before.
 #[derive(Default)]
 pub(super) struct Moments {
-    second: Option<u64>,
-    /// Such as `2026-11-22T09:30:00.`.
-    prefix: String,
+    last: Option<u64>,
+    /// Such as `2026-11-22T09:30:00.000000000Z`.
+    text: Vec<u8>,
 }
 
 impl Moments {
     /// Appends what [`UnixNanos::to_rfc3339`] gives.
     pub(super) fn write(&mut self, time: UnixNanos, out: &mut Vec<u8>) {
-        let (second, mut nanos) = (
-            time.value() / NANOS_PER_SECOND,
-            time.value() % NANOS_PER_SECOND,
-        );
-        if self.second != Some(second) {
-            let text = time.to_rfc3339();
-            match text.split_once('.') {
-                Some((prefix, _)) => self.prefix = format!("{prefix}."),
-                None => return out.extend_from_slice(text.as_bytes()),
+        let nanos = time.value();
+        let last = self.last.replace(nanos);
+        if last != Some(nanos) {
+            let second = nanos / NANOS_PER_SECOND;
+            let same = last.is_some_and(|last| last / NANOS_PER_SECOND == second);
+            match self.text.last_chunk_mut::<DIGITS>().filter(|_| same) {
+                Some(digits) => write_fraction(nanos % NANOS_PER_SECOND, digits),
+                None => self.text = time.to_rfc3339().into_bytes(),
             }
-            self.second = Some(second);
         }
-        out.extend_from_slice(self.prefix.as_bytes());
-        let mut digits = *b"000000000Z";
-        for digit in digits.iter_mut().take(9).rev() {
-            *digit = b'0' | u8::try_from(nanos % 10).unwrap_or(0);
-            nanos /= 10;
-        }
-        out.extend_from_slice(&digits);
+        out.extend_from_slice(&self.text);
+    }
+}
+
+fn write_fraction(mut nanos: u64, digits: &mut [u8; DIGITS]) {
+    for digit in digits.iter_mut().rev().skip(1) {
+        *digit = b'0' | u8::try_from(nanos % 10).unwrap_or(0);
+        nanos /= 10;
     }
 }
 

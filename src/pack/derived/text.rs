@@ -1,19 +1,8 @@
 //! Numbers, hashes and JSON strings as text, quickly: a listing is made again whenever it is verified.
 
 /// Appends a number in decimal.
-pub(super) fn number(mut number: u64, out: &mut Vec<u8>) {
-    let mut digits = [b'0'; 20];
-    let mut used = 0usize;
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' | u8::try_from(number % 10).unwrap_or(0);
-        number /= 10;
-        used = used.saturating_add(1);
-        if number == 0 {
-            break;
-        }
-    }
-    let from = digits.len().saturating_sub(used);
-    out.extend_from_slice(digits.get(from..).unwrap_or_default());
+pub(super) fn number(number: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// Appends a hash in hexadecimal.

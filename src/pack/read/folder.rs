@@ -69,17 +69,23 @@ impl PackFiles for FolderFiles {
     }
 
     fn read(&self, path: &str, limit: u64) -> Result<Vec<u8>, FileError> {
+        let mut content = Vec::new();
+        self.read_into(path, limit, &mut content)?;
+        Ok(content)
+    }
+
+    fn read_into(&self, path: &str, limit: u64, content: &mut Vec<u8>) -> Result<(), FileError> {
         let (file, listed) = self.open_file(path)?;
-        let mut content = Vec::with_capacity(length(listed.min(limit)));
-        file.take(limit.saturating_add(1))
-            .read_to_end(&mut content)?;
+        content.clear();
+        content.reserve(length(listed.min(limit)));
+        file.take(limit.saturating_add(1)).read_to_end(content)?;
         if count(content.len()) > limit {
             return Err(FileError::TooLong {
                 length: listed,
                 limit,
             });
         }
-        Ok(content)
+        Ok(())
     }
 
     fn stream(&self, path: &str) -> Result<Box<dyn Read + Send + '_>, FileError> {

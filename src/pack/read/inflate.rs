@@ -73,75 +73,67 @@ impl Run {
         Self(bytes)
     }
 
-    /// The run's content, if it is this long and the run is whole.
-    pub fn inflate(self, seal: &Seal, bytes: usize) -> Option<Vec<u8>> {
-        let mut content = vec![0; bytes.checked_add(Seal::BYTES)?];
-        let whole = self.inflate_into(seal, &mut content);
-        content.truncate(bytes);
-        whole.then_some(content)
-    }
-
     /// Whether the run is whole and this is its content.
-    pub fn is(self, seal: &Seal, content: &[u8]) -> bool {
-        let Some(sealed) = content.len().checked_add(Seal::BYTES) else {
-            return false;
-        };
+    pub fn is(mut self, seal: &Seal, content: &[u8]) -> bool {
+        let sealed = content.len().saturating_add(Seal::BYTES);
         INFLATED.with_borrow_mut(|inflated| {
             if inflated.len() < sealed {
                 inflated.resize(sealed, 0);
             }
             let room = inflated.get_mut(..sealed).unwrap_or_default();
-            let same = self.inflate_into(seal, room) && room.starts_with(content);
+            let same = inflate_run(&mut self.0, seal, room) && room.starts_with(content);
             if inflated.len() > KEPT_BYTES_MAX {
                 *inflated = Vec::new();
             }
             same
         })
     }
-
-    /// Fills the room with the run's content and the seal behind it; whether they are just as long as it.
-    fn inflate_into(mut self, seal: &Seal, room: &mut [u8]) -> bool {
-        self.0.extend_from_slice(&seal.block());
-        let inflated = DECOMPRESSOR
-            .with_borrow_mut(|decompressor| decompressor.deflate_decompress(&self.0, room));
-        inflated == Ok(room.len()) && room.ends_with(&seal.0)
-    }
 }
 
-/// Inflates a whole member of a zip that should have this many bytes.
+/// Fills the room with a run's content and the seal behind it; whether they are just as long as it. The run gets longer.
+fn inflate_run(run: &mut Vec<u8>, seal: &Seal, room: &mut [u8]) -> bool {
+    run.extend_from_slice(&seal.block());
+    let inflated =
+        DECOMPRESSOR.with_borrow_mut(|decompressor| decompressor.deflate_decompress(run, room));
+    inflated == Ok(room.len()) && room.ends_with(&seal.0)
+}
+
+/// Inflates a whole member of a zip that should have this many bytes, into a buffer whose content is lost.
 pub(super) fn inflate_member(
-    packed: Vec<u8>,
+    packed: &mut Vec<u8>,
     bytes: u64,
     seal: &Seal,
-) -> Result<Vec<u8>, FileError> {
-    let damaged = || FileError::Damaged("it does not inflate".to_owned());
+    content: &mut Vec<u8>,
+) -> Result<(), FileError> {
+    let bytes = length(bytes);
     let run = packed
         .strip_suffix(&LAST_BLOCK)
         .filter(|run| run.ends_with(&END_OF_RUN))
         .map(<[u8]>::len);
-    match run {
+    let whole = match run {
         Some(run) => {
-            let mut packed = packed;
             packed.truncate(run);
-            Run::new(packed)
-                .inflate(seal, length(bytes))
-                .ok_or_else(damaged)
+            content.resize(bytes.saturating_add(Seal::BYTES), 0);
+            let whole = inflate_run(packed, seal, content);
+            content.truncate(bytes);
+            whole
         }
-        None => inflate_other(&packed, length(bytes)),
-    }
+        None => inflate_other(packed, bytes, content),
+    };
+    whole
+        .then_some(())
+        .ok_or_else(|| FileError::Damaged("it does not inflate".to_owned()))
 }
 
-/// Inflates what was deflated otherwise than by this program.
-fn inflate_other(packed: &[u8], bytes: usize) -> Result<Vec<u8>, FileError> {
-    let damaged = || FileError::Damaged("it does not inflate".to_owned());
+/// Inflates what was deflated otherwise than by this program; whether that is one whole stream.
+fn inflate_other(packed: &[u8], bytes: usize, content: &mut Vec<u8>) -> bool {
     let mut inflate = flate2::Decompress::new(false);
+    content.clear();
     // One byte more than expected, so that a longer content shows.
-    let mut content = Vec::with_capacity(bytes.saturating_add(1));
-    let status = inflate
-        .decompress_vec(packed, &mut content, FlushDecompress::Finish)
-        .map_err(|_| damaged())?;
-    let all = status == Status::StreamEnd && inflate.total_in() == count(packed.len());
-    if all { Ok(content) } else { Err(damaged()) }
+    content.reserve_exact(bytes.saturating_add(1));
+    let status = inflate.decompress_vec(packed, content, FlushDecompress::Finish);
+    status.is_ok_and(|status| status == Status::StreamEnd)
+        && inflate.total_in() == count(packed.len())
 }
 
 /// A member as a stream. It ends where its last block does, and nothing may be left behind that.
@@ -209,6 +201,14 @@ mod tests {
         container::Run::of(content).unwrap().into_bytes()
     }
 
+    /// The content of a run that should have this many bytes.
+    fn inflated(run: &[u8], bytes: usize) -> Option<Vec<u8>> {
+        let mut content = vec![7; bytes + Seal::BYTES];
+        let whole = inflate_run(&mut run.to_vec(), &Seal::draw().unwrap(), &mut content);
+        content.truncate(bytes);
+        whole.then_some(content)
+    }
+
     /// What another inflater makes of the run in a stream of its own; why it refuses where it does.
     fn by_another(run: &[u8], bytes: usize) -> Result<Vec<u8>, String> {
         let packed = [run, &LAST_BLOCK].concat();
@@ -229,11 +229,15 @@ mod tests {
         #[test]
         fn a_run_inflates_to_what_was_deflated(content in prop::collection::vec(0u8..4, 0..4000)) {
             let seal = Seal::draw().unwrap();
-            let run = Run::new(run_of(&content));
-            prop_assert_eq!(run.clone().inflate(&seal, content.len()), Some(content.clone()));
-            prop_assert!(run.clone().is(&seal, &content));
-            prop_assert_eq!(run.clone().inflate(&seal, content.len() + 1), None);
-            prop_assert_eq!(run.inflate(&seal, content.len().wrapping_sub(1)), None);
+            let run = run_of(&content);
+            prop_assert_eq!(inflated(&run, content.len()), Some(content.clone()));
+            prop_assert_eq!(inflated(&run, content.len() + 1), None);
+            prop_assert_eq!(inflated(&run, content.len().saturating_sub(1)).is_some(), content.is_empty());
+            prop_assert!(Run::new(run.clone()).is(&seal, &content));
+            let mut packed = [&run[..], &LAST_BLOCK].concat();
+            let mut member = b"what was here before".to_vec();
+            prop_assert!(inflate_member(&mut packed, count(content.len()), &seal, &mut member).is_ok());
+            prop_assert_eq!(member, content);
         }
 
         #[test]
@@ -243,7 +247,7 @@ mod tests {
             let mut bytes = run_of(&content);
             let at = at.index(bytes.len());
             bytes[at] ^= 1 << bit;
-            let ours = Run::new(bytes.clone()).inflate(&seal, content.len());
+            let ours = inflated(&bytes, content.len());
             prop_assert_eq!(Run::new(bytes.clone()).is(&seal, &content), ours.as_ref() == Some(&content));
             match by_another(&bytes, content.len()) {
                 Ok(theirs) => prop_assert_eq!(ours, Some(theirs)),
@@ -267,7 +271,7 @@ mod tests {
             by_another(&bytes, 26),
             Err("invalid distance code".to_owned())
         );
-        let content = Run::new(bytes.clone()).inflate(&seal, 26).unwrap();
+        let content = inflated(&bytes, 26).unwrap();
         assert!(Run::new(bytes.clone()).is(&seal, &content));
         assert!(!Run::new(bytes).is(&seal, &[0; 26]));
     }
@@ -294,7 +298,7 @@ mod tests {
         early.extend_from_slice(&LAST_BLOCK);
         early.extend_from_slice(&run_of(b""));
         assert!(!Run::new(early.clone()).is(&seal, b"all there is to see"));
-        assert!(Run::new(early).inflate(&seal, 19).is_none());
+        assert!(inflated(&early, 19).is_none());
     }
 
     fn streamed(packed: &[u8], piece: usize) -> io::Result<Vec<u8>> {
@@ -331,18 +335,21 @@ mod tests {
 
     #[test]
     fn a_member_that_another_program_deflated_is_inflated_to_its_last_byte() {
-        let seal = Seal::draw().unwrap();
         let content = b"deflated in one go, as other programs do it".as_slice();
         let mut encoder =
             flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
         std::io::Write::write_all(&mut encoder, content).unwrap();
         let mut packed = encoder.finish().unwrap();
-        let bytes = count(content.len());
-        assert_eq!(
-            inflate_member(packed.clone(), bytes, &seal).unwrap(),
-            content
-        );
+        let seal = Seal::draw().unwrap();
+        let mut inflated = b"what was here before".to_vec();
+        let mut inflate = |packed: &mut Vec<u8>| {
+            inflate_member(packed, count(content.len()), &seal, &mut inflated)
+        };
+        assert!(inflate(&mut packed).is_ok());
         packed.push(0);
-        assert!(inflate_member(packed, bytes, &seal).is_err());
+        assert!(inflate(&mut packed).is_err());
+        packed.pop();
+        assert!(inflate(&mut packed).is_ok());
+        assert_eq!(inflated, content);
     }
 }

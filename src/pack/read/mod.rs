@@ -78,6 +78,15 @@ pub trait PackFiles: Sync {
     /// When it is missing, damaged or over the limit.
     fn read(&self, path: &str, limit: u64) -> Result<Vec<u8>, FileError>;
 
+    /// Reads a whole file into a buffer, whose content is lost.
+    ///
+    /// # Errors
+    /// As [`PackFiles::read`].
+    fn read_into(&self, path: &str, limit: u64, content: &mut Vec<u8>) -> Result<(), FileError> {
+        *content = self.read(path, limit)?;
+        Ok(())
+    }
+
     /// The bytes of a deflated file as the container keeps them, where there is a container and it can be read: a
     /// quick way to see that two files are the same.
     fn deflated(&self, path: &str, limit: u64) -> Option<Vec<u8>> {
@@ -110,7 +119,11 @@ pub trait PackFiles: Sync {
 }
 
 /// Fills the buffer from a place of a file, whatever other threads read meanwhile.
-fn read_exact_at(file: &std::fs::File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+pub(super) fn read_exact_at(
+    file: &std::fs::File,
+    buffer: &mut [u8],
+    offset: u64,
+) -> io::Result<()> {
     #[cfg(unix)]
     {
         std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)

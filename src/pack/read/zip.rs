@@ -17,7 +17,10 @@ use super::{
 };
 use crate::{
     ledger::position::{count, length},
-    pack::container::{END_64_BYTES, END_BYTES, Member, Method, end_records},
+    pack::{
+        container::{END_64_BYTES, END_BYTES, Member, Method, end_records},
+        shelf::Shelf,
+    },
 };
 
 /// The most bytes of a central directory: some twenty million members.
@@ -33,6 +36,7 @@ pub struct ZipFiles {
     members: HashMap<String, Member>,
     damage: Vec<Damage>,
     seal: Seal,
+    shelf: Shelf,
 }
 
 /// A place where the container is not in its one form.
@@ -57,6 +61,7 @@ impl ZipFiles {
             members: HashMap::new(),
             damage: Vec::new(),
             seal: Seal::draw()?,
+            shelf: Shelf::default(),
         };
         let end = files.end_record(bytes)?;
         let Some(end) = end else {
@@ -131,6 +136,13 @@ impl ZipFiles {
         Ok(readable.then_some(found))
     }
 
+    /// Reads a member's bytes as the container has them.
+    fn read_packed(&self, member: &Member, packed: &mut Vec<u8>) -> Result<(), FileError> {
+        packed.resize(length(member.packed), 0);
+        read_exact_at(&self.file, packed, member.content_offset())
+            .map_err(|_| FileError::Damaged("it goes beyond the end of the zip".to_owned()))
+    }
+
     fn content(&self, member: &Member) -> Part<'_> {
         Part {
             file: &self.file,
@@ -195,6 +207,12 @@ impl PackFiles for ZipFiles {
     }
 
     fn read(&self, path: &str, limit: u64) -> Result<Vec<u8>, FileError> {
+        let mut content = Vec::new();
+        self.read_into(path, limit, &mut content)?;
+        Ok(content)
+    }
+
+    fn read_into(&self, path: &str, limit: u64, content: &mut Vec<u8>) -> Result<(), FileError> {
         let member = self.members.get(path).ok_or(FileError::Missing)?;
         if member.length > limit {
             let length = member.length;
@@ -209,19 +227,21 @@ impl PackFiles for ZipFiles {
                 limit: packed_max,
             });
         }
-        let mut packed = vec![0; length(member.packed)];
-        read_exact_at(&self.file, &mut packed, member.content_offset())
-            .map_err(|_| FileError::Damaged("it goes beyond the end of the zip".to_owned()))?;
-        let content = match member.method {
-            Method::Stored => packed,
-            Method::Deflated => inflate_member(packed, member.length, &self.seal)?,
-        };
-        if count(content.len()) != member.length || crc32fast::hash(&content) != member.crc {
+        match member.method {
+            Method::Stored => self.read_packed(member, content)?,
+            Method::Deflated => {
+                let mut packed = self.shelf.take();
+                self.read_packed(member, &mut packed)?;
+                inflate_member(&mut packed, member.length, &self.seal, content)?;
+                self.shelf.put(packed);
+            }
+        }
+        if count(content.len()) != member.length || crc32fast::hash(content) != member.crc {
             return Err(FileError::Damaged(
                 "its length or checksum is not the one in the zip's directory".to_owned(),
             ));
         }
-        Ok(content)
+        Ok(())
     }
 
     fn deflated(&self, path: &str, limit: u64) -> Option<Vec<u8>> {
@@ -229,8 +249,8 @@ impl PackFiles for ZipFiles {
         if member.method != Method::Deflated || member.packed > limit {
             return None;
         }
-        let mut packed = vec![0; length(member.packed)];
-        read_exact_at(&self.file, &mut packed, member.content_offset()).ok()?;
+        let mut packed = Vec::new();
+        self.read_packed(member, &mut packed).ok()?;
         Some(packed)
     }
 

@@ -6,7 +6,7 @@ use super::{VerifyError, listing::Lines};
 use crate::{
     ledger::{
         finding::{Finding, FindingKind},
-        hash::NodeHash,
+        hash::{LeafHash, NodeHash},
         position::{EntryIndex, count},
         tile::{Span, TileId, decode_tile, perfect_root},
         verify::{Chunk, ChunkReport, IdentityKey, Seen, check_chunk_with},
@@ -17,6 +17,7 @@ use crate::{
             ENTRY_BUNDLE_BYTES_MAX, FileError, PAYLOAD_BUNDLE_BYTES_MAX, PackFiles, Run, Seal,
             TILE_BYTES_MAX,
         },
+        shelf::Shelf,
     },
 };
 
@@ -48,8 +49,22 @@ pub(super) fn read(
     index: Option<EntryIndex>,
     findings: &mut Vec<Finding>,
 ) -> Result<Option<Vec<u8>>, VerifyError> {
-    let error = match files.read(path, limit) {
-        Ok(content) => return Ok(Some(content)),
+    let buffer = Vec::new();
+    read_into(buffer, files, path, limit, missing, index, findings)
+}
+
+/// As [`read`], into a buffer whose content is lost.
+fn read_into(
+    mut content: Vec<u8>,
+    files: &dyn PackFiles,
+    path: &str,
+    limit: u64,
+    missing: FindingKind,
+    index: Option<EntryIndex>,
+    findings: &mut Vec<Finding>,
+) -> Result<Option<Vec<u8>>, VerifyError> {
+    let error = match files.read_into(path, limit, &mut content) {
+        Ok(()) => return Ok(Some(content)),
         Err(FileError::Io(error)) => {
             return Err(VerifyError::Unreadable {
                 path: Path::new(path).to_owned(),
@@ -84,6 +99,7 @@ pub(super) fn check(
     work: Work,
     key: &IdentityKey,
     seal: &Seal,
+    shelf: &Shelf,
 ) -> Result<CheckedBundle, VerifyError> {
     let (span, tile) = (work.span, work.tile);
     let first = EntryIndex::new(span.first());
@@ -94,12 +110,20 @@ pub(super) fn check(
         findings: Vec::new(),
         tile: None,
         tile_root: None,
-        jsonl: Lines::default(),
-        csv: Lines::default(),
+        jsonl: Lines::in_buffer(shelf.take()),
+        csv: Lines::in_buffer(shelf.take()),
     };
     let mut file = |path: String, limit, missing| {
         let found = &mut bundle.findings;
-        read(files, &path, limit, missing, Some(first), found)
+        read_into(
+            shelf.take(),
+            files,
+            &path,
+            limit,
+            missing,
+            Some(first),
+            found,
+        )
     };
     let entries = file(
         span.entries_path(),
@@ -120,13 +144,16 @@ pub(super) fn check(
         span: tile,
     };
     let tile = file(id.to_string(), TILE_BYTES_MAX, FindingKind::TileMissing)?;
+    if let Some(entries) = &entries {
+        bundle.check_entries(first, entries, payloads.as_deref(), key);
+        bundle.jsonl.compare(work.jsonl, seal);
+        bundle.csv.compare(work.csv, seal);
+    }
     bundle.read_tile(id, tile.as_deref());
-    let Some(entries) = entries else {
-        return Ok(bundle);
-    };
-    bundle.check_entries(first, &entries, payloads.as_deref(), key);
-    bundle.jsonl.compare(work.jsonl, seal);
-    bundle.csv.compare(work.csv, seal);
+    [entries, payloads, tile]
+        .into_iter()
+        .flatten()
+        .for_each(|read| shelf.put(read));
     Ok(bundle)
 }
 
@@ -143,7 +170,12 @@ impl CheckedBundle {
                 let finding = Finding::at(FindingKind::TileAltered, index, expected, found);
                 self.findings.push(finding.in_place(id));
             }
-            Some(hashes) if id.span.is_full() => self.tile_root = perfect_root(hashes.clone()),
+            Some(hashes) if id.span.is_full() => {
+                let report = self.report.as_ref();
+                let made = report.filter(|report| are_leaves(hashes, &report.leaves));
+                let made = made.and_then(|report| report.tile_root);
+                self.tile_root = made.or_else(|| perfect_root(hashes.clone()));
+            }
             Some(_) => {}
         }
     }
@@ -186,6 +218,12 @@ impl CheckedBundle {
         });
         self.report = Some(report);
     }
+}
+
+/// Whether a level-0 tile has the hashes of these leaves.
+pub(super) fn are_leaves(hashes: &[NodeHash], leaves: &[LeafHash]) -> bool {
+    let nodes = leaves.iter().map(|leaf| NodeHash::from(*leaf));
+    hashes.iter().copied().eq(nodes)
 }
 
 /// Splits a bundle into as many entries as it has, and what is left.

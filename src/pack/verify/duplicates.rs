@@ -1,51 +1,66 @@
 //! Events that were recorded twice, found in bounded memory.
 //!
 //! The identity of every event is a keyed hash under a key that nobody could know when the events were made. They are
-//! gathered in a buffer of fixed size, sorted, written to one temporary file run by run, and merged at the end. The
-//! file takes 24 bytes an entry; up to [`BUFFERED_MAX`] entries need none.
+//! dealt out by their first bits to lists of fixed size, which are sorted and written to one temporary file, run by run.
+//! At the end the runs of each list are merged, on every core. The file takes 24 bytes an entry; up to some 100,000
+//! entries need none.
 
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, binary_heap::PeekMut},
     fs::File,
-    io::{self, BufWriter, Read, Seek, SeekFrom, Write},
-    path::Path,
+    io::{self, Seek as _, SeekFrom, Write as _},
+    path::{Path, PathBuf},
 };
 
-use rayon::slice::ParallelSliceMut as _;
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
-use crate::ledger::position::{EntryIndex, count, length};
+use crate::{
+    ledger::position::{EntryIndex, count, length},
+    pack::read::read_exact_at,
+};
 
-/// The most identities that are held in memory.
-const BUFFERED_MAX: usize = 1 << 17;
+/// By how many first bits of an identity its list is chosen.
+const LIST_BITS: u32 = 4;
+const LISTS: usize = 1 << LIST_BITS;
+/// The most identities that a list holds in memory.
+const BUFFERED_MAX: usize = 1 << 13;
 /// Bytes of an identity and its index in the temporary file.
 const RECORD_BYTES: usize = 24;
-/// Bytes of the temporary file that are read at a time, all runs together.
-const MERGE_BYTES: usize = 2 << 20;
-/// Bytes of the temporary file that are written at a time.
-const WRITE_BYTES: usize = 1 << 16;
+/// The least identities of a run that are held while the runs are merged.
+const HELD_MIN: usize = 16;
+/// Identities that are written to or read from the temporary file at a time.
+const AT_ONCE: usize = 1 << 10;
 
 /// The identity, as two integers because these are compared much faster than bytes, and the index.
 type Record = ([u64; 2], u64);
 
 /// Gathers the identities of events.
 pub(super) struct Duplicates {
-    directory: std::path::PathBuf,
-    buffer: Vec<Record>,
+    directory: PathBuf,
     buffered_max: usize,
+    lists: [List; LISTS],
     file: Option<File>,
-    /// Records in each run of the file.
-    runs: Vec<u64>,
+    /// Bytes of the file.
+    end: u64,
+}
+
+/// Identities that begin alike.
+#[derive(Default)]
+struct List {
+    buffer: Vec<Record>,
+    /// Where sorted runs begin in the file, and how many records each has.
+    runs: Vec<(u64, u64)>,
 }
 
 impl Duplicates {
     pub(super) fn new(directory: Option<&Path>) -> Self {
         Self {
             directory: directory.map_or_else(std::env::temp_dir, Path::to_owned),
-            buffer: Vec::new(),
             buffered_max: BUFFERED_MAX,
+            lists: Default::default(),
             file: None,
-            runs: Vec::new(),
+            end: 0,
         }
     }
 
@@ -54,76 +69,103 @@ impl Duplicates {
         let (halves, _) = identity.as_chunks();
         let mut halves = halves.iter().map(|half| u64::from_be_bytes(*half));
         let identity = [0; 2].map(|_: u64| halves.next().unwrap_or_default());
-        self.buffer.push((identity, index.value()));
-        if self.buffer.len() < self.buffered_max {
+        let [first, _] = identity;
+        let list = first.checked_shr(u64::BITS.saturating_sub(LIST_BITS));
+        let Some(list) = list.and_then(|list| self.lists.get_mut(length(list))) else {
             return Ok(());
-        }
-        self.spill()
-    }
-
-    /// Gives each event that was there before, with the first place of it and this one.
-    pub(super) fn finish(
-        mut self,
-        mut found: impl FnMut(EntryIndex, EntryIndex),
-    ) -> io::Result<()> {
-        let mut last: Option<Record> = None;
-        let mut follow = |record: Record| match last {
-            Some((identity, first)) if identity == record.0 => {
-                if first != record.1 {
-                    found(EntryIndex::new(first), EntryIndex::new(record.1));
-                }
-            }
-            _ => last = Some(record),
         };
-        if self.runs.is_empty() {
-            self.buffer.par_sort_unstable();
-            self.buffer.into_iter().for_each(follow);
+        list.buffer.push((identity, index.value()));
+        if list.buffer.len() < self.buffered_max {
             return Ok(());
         }
-        self.spill()?;
-        self.buffer = Vec::new();
-        self.merge(&mut follow)
-    }
-
-    fn spill(&mut self) -> io::Result<()> {
-        if self.buffer.is_empty() {
-            return Ok(());
-        }
-        self.buffer.par_sort_unstable();
         let file = match &mut self.file {
             Some(file) => file,
             none => none.insert(tempfile::tempfile_in(&self.directory)?),
         };
-        let mut out = BufWriter::with_capacity(WRITE_BYTES, file);
-        for ([high, low], index) in &self.buffer {
-            out.write_all([*high, *low, *index].map(u64::to_ne_bytes).as_flattened())?;
-        }
-        out.flush()?;
-        drop(out);
-        self.runs.push(count(self.buffer.len()));
-        self.buffer.clear();
+        self.end = list.spill(file, self.end)?;
         Ok(())
     }
 
-    fn merge(self, follow: &mut impl FnMut(Record)) -> io::Result<()> {
-        let Some(mut file) = self.file else {
+    /// Gives each event that was there before, with the first place of it and this one.
+    pub(super) fn finish(
+        self,
+        mut found: impl FnMut(EntryIndex, EntryIndex) + Send,
+    ) -> io::Result<()> {
+        let found = std::sync::Mutex::new(&mut found);
+        let file = self.file.as_ref();
+        self.lists.into_par_iter().try_for_each(|list| {
+            let mut last: Option<Record> = None;
+            list.in_order(file, self.buffered_max, |record| match last {
+                Some((identity, first)) if identity == record.0 => {
+                    if first != record.1 {
+                        let mut found = found
+                            .lock()
+                            .unwrap_or_else(std::sync::PoisonError::into_inner);
+                        found(EntryIndex::new(first), EntryIndex::new(record.1));
+                    }
+                }
+                _ => last = Some(record),
+            })
+        })
+    }
+}
+
+impl List {
+    /// Writes what is in memory to the end of the file, sorted, and gives its new end.
+    fn spill(&mut self, file: &mut File, end: u64) -> io::Result<u64> {
+        self.buffer.sort_unstable();
+        file.seek(SeekFrom::Start(end))?;
+        let mut bytes = [[0; RECORD_BYTES]; AT_ONCE];
+        for records in self.buffer.chunks(AT_ONCE) {
+            for (([high, low], index), bytes) in records.iter().zip(&mut bytes) {
+                let numbers = [*high, *low, *index].map(u64::to_ne_bytes);
+                bytes.copy_from_slice(numbers.as_flattened());
+            }
+            let bytes = bytes.get(..records.len()).unwrap_or_default();
+            file.write_all(bytes.as_flattened())?;
+        }
+        let records = count(self.buffer.len());
+        self.runs.push((end, records));
+        self.buffer.clear();
+        Ok(end.saturating_add(records.saturating_mul(count(RECORD_BYTES))))
+    }
+
+    /// Gives all records in their order. What is held of the runs in the file is as much as was gathered in memory.
+    fn in_order(
+        mut self,
+        file: Option<&File>,
+        buffered_max: usize,
+        mut follow: impl FnMut(Record),
+    ) -> io::Result<()> {
+        self.buffer.sort_unstable();
+        let Some(file) = file else {
+            self.buffer.into_iter().for_each(follow);
             return Ok(());
         };
-        let records = MERGE_BYTES / RECORD_BYTES;
-        let step = records.checked_div(self.runs.len()).unwrap_or(0).max(16);
-        let mut at = 0;
-        let mut runs = Vec::with_capacity(self.runs.len());
-        for records in self.runs {
-            runs.push(Run {
-                at,
-                left: records,
-                buffer: Vec::new().into_iter(),
-            });
-            at = at.saturating_add(records.saturating_mul(count(RECORD_BYTES)));
-        }
+        let share = buffered_max.checked_div(self.runs.len()).unwrap_or(0);
+        let share = share.max(HELD_MIN);
+        let mut room = vec![Record::default(); share.saturating_mul(self.runs.len())];
+        let in_file = self.runs.iter().zip(room.chunks_mut(share));
+        let mut runs: Vec<Run<'_>> = in_file
+            .map(|((at, records), held)| Run {
+                at: *at,
+                left: *records,
+                held,
+                next: 0,
+                end: 0,
+            })
+            .collect();
+        let end = self.buffer.len();
+        runs.push(Run {
+            at: 0,
+            left: 0,
+            held: &mut self.buffer,
+            next: 0,
+            end,
+        });
         let mut heads = BinaryHeap::with_capacity(runs.len());
         for (number, run) in runs.iter_mut().enumerate() {
-            if let Some(record) = run.next(&mut file, step)? {
+            if let Some(record) = run.next(file)? {
                 heads.push(Reverse((record, number)));
             }
         }
@@ -131,7 +173,7 @@ impl Duplicates {
             let Reverse((record, number)) = *head;
             follow(record);
             let run = runs.get_mut(number);
-            let next = run.map(|run| run.next(&mut file, step)).transpose()?;
+            let next = run.map(|run| run.next(file)).transpose()?;
             match next.flatten() {
                 Some(next) => *head = Reverse((next, number)),
                 None => drop(PeekMut::pop(head)),
@@ -141,37 +183,52 @@ impl Duplicates {
     }
 }
 
-/// One sorted run of the file, read a step at a time.
-struct Run {
+/// One sorted run, held as far as there is room for it.
+struct Run<'a> {
+    /// Where the rest of it stands in the file.
     at: u64,
     left: u64,
-    buffer: std::vec::IntoIter<Record>,
+    held: &'a mut [Record],
+    /// Those of the held ones that have not been given.
+    next: usize,
+    end: usize,
 }
 
-impl Run {
-    fn next(&mut self, file: &mut File, step: usize) -> io::Result<Option<Record>> {
-        if self.buffer.as_slice().is_empty() && self.left > 0 {
-            let records = step.min(length(self.left));
-            let mut bytes = vec![0; records.saturating_mul(RECORD_BYTES)];
-            file.seek(SeekFrom::Start(self.at))?;
-            file.read_exact(&mut bytes)?;
-            self.at = self.at.saturating_add(count(bytes.len()));
-            self.left = self.left.saturating_sub(count(records));
-            let parsed = bytes.as_chunks::<RECORD_BYTES>().0.iter().map(|record| {
-                let (numbers, _) = record.as_chunks();
+impl Run<'_> {
+    fn next(&mut self, file: &File) -> io::Result<Option<Record>> {
+        if self.next == self.end {
+            self.fill(file)?;
+        }
+        let held = self.held.get(self.next..self.end);
+        let next = held.and_then(<[Record]>::first).copied();
+        self.next = self.next.saturating_add(usize::from(next.is_some()));
+        Ok(next)
+    }
+
+    fn fill(&mut self, file: &File) -> io::Result<()> {
+        (self.next, self.end) = (0, self.held.len().min(length(self.left)));
+        let mut bytes = [[0; RECORD_BYTES]; AT_ONCE];
+        let held = self.held.get_mut(..self.end).unwrap_or_default();
+        for records in held.chunks_mut(AT_ONCE) {
+            let bytes = bytes.get_mut(..records.len()).unwrap_or_default();
+            read_exact_at(file, bytes.as_flattened_mut(), self.at)?;
+            for (record, bytes) in records.iter_mut().zip(&*bytes) {
+                let (numbers, _) = bytes.as_chunks();
                 let mut numbers = numbers.iter().map(|number| u64::from_ne_bytes(*number));
                 let [high, low, index] = [0; 3].map(|_: u64| numbers.next().unwrap_or_default());
-                ([high, low], index)
-            });
-            self.buffer = parsed.collect::<Vec<_>>().into_iter();
+                *record = ([high, low], index);
+            }
+            let (records, each) = (count(records.len()), count(RECORD_BYTES));
+            self.at = self.at.saturating_add(records.saturating_mul(each));
+            self.left = self.left.saturating_sub(records);
         }
-        Ok(self.buffer.next())
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::as_conversions)]
+    #![allow(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
     use std::collections::HashMap;
 
@@ -182,7 +239,7 @@ mod tests {
     proptest! {
         #[test]
         fn repeated_identities_are_found_whether_they_fit_the_buffer_or_not(
-            identities in prop::collection::vec(0u8..40, 0..200), buffered_max in 1usize..300) {
+            identities in prop::collection::vec((0u8..40).prop_map(|n| n * 6), 0..400), buffered_max in 1usize..40) {
             let mut duplicates = Duplicates::new(None);
             duplicates.buffered_max = buffered_max;
             let mut expected = Vec::new();

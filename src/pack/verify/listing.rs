@@ -29,6 +29,15 @@ pub(super) struct Lines {
 }
 
 impl Lines {
+    /// None yet, to be made in this buffer, whose content is lost.
+    pub(super) fn in_buffer(mut text: Vec<u8>) -> Self {
+        text.clear();
+        Self {
+            text,
+            ..Self::default()
+        }
+    }
+
     /// Makes room for so many lines of about so many bytes in all.
     pub(super) fn reserve(&mut self, lines: usize, bytes: usize) {
         self.text.reserve(bytes);

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{
     VerifyError, VerifyOptions,
-    bundle::CheckedBundle,
+    bundle::{CheckedBundle, are_leaves},
     duplicates::Duplicates,
     evidence::open_kept,
     kept::Kept,
@@ -16,7 +16,7 @@ use crate::{
     ledger::{
         checkpoint::Checkpoint,
         finding::{Finding, FindingKind},
-        hash::{LeafHash, NodeHash},
+        hash::NodeHash,
         position::{EntryIndex, TreeSize, UnixNanos, count},
         tile::{Span, TILE_WIDTH, TileId, decode_tile},
         verify::{ChunkReport, Counts, Findings, LedgerCheck},
@@ -28,6 +28,7 @@ use crate::{
         read::{PackFiles, Run, Runs, Seal, TILE_BYTES_MAX},
         report::MoreCounts,
         sequence::Sequences,
+        shelf::Shelf,
         tiles::{SignedTree, UpperTiles},
     },
 };
@@ -126,8 +127,8 @@ impl<'a> Ordered<'a> {
         })
     }
 
-    /// Takes the next bundle.
-    pub(super) fn take(&mut self, bundle: CheckedBundle) -> Result<(), VerifyError> {
+    /// Takes the next bundle, and leaves its buffers.
+    pub(super) fn take(&mut self, bundle: CheckedBundle, shelf: &Shelf) -> Result<(), VerifyError> {
         let mut jsonl = std::mem::replace(&mut self.jsonl, Listing::closed(EVENTS_JSONL));
         let mut csv = std::mem::replace(&mut self.csv, Listing::closed(EVENTS_CSV));
         let readable = bundle.report.is_some();
@@ -154,6 +155,8 @@ impl<'a> Ordered<'a> {
             self.take_entries(span, id, report, findings, parts)
         });
         (self.jsonl, self.csv) = (jsonl, csv);
+        shelf.put(bundle.jsonl.text);
+        shelf.put(bundle.csv.text);
         taken
     }
 
@@ -194,7 +197,7 @@ impl<'a> Ordered<'a> {
             keys.observe(&report);
         }
         self.compare_tile(id, &report, tile);
-        self.compare_upper(first, &report.leaves);
+        self.compare_upper(first, report.tile_root);
         self.check.absorb(report);
         Ok(())
     }
@@ -203,11 +206,7 @@ impl<'a> Ordered<'a> {
     fn compare_tile(&mut self, id: TileId, report: &ChunkReport, tile: TreeParts) {
         let Some(hashes) = &tile.tile else { return };
         self.more.tiles = self.more.tiles.saturating_add(1);
-        let same = hashes.len() == report.leaves.len()
-            && hashes
-                .iter()
-                .zip(&report.leaves)
-                .all(|(hash, leaf)| *hash == NodeHash::from(*leaf));
+        let same = are_leaves(hashes, &report.leaves);
         let vouched = self.signed.as_ref().map(|signed| {
             if id.span.is_full() {
                 signed.slot(1, id.span.number)
@@ -258,16 +257,13 @@ impl<'a> Ordered<'a> {
     }
 
     /// Makes the tiles above again, and compares those that are complete.
-    fn compare_upper(&mut self, first: EntryIndex, leaves: &[LeafHash]) {
-        let Some(upper) = self
+    fn compare_upper(&mut self, first: EntryIndex, root: Option<NodeHash>) {
+        let completed = self
             .upper
             .as_mut()
-            .filter(|_| count(leaves.len()) == TILE_WIDTH)
-        else {
-            return;
-        };
-        let nodes = leaves.iter().map(|leaf| NodeHash::from(*leaf)).collect();
-        for (id, hashes) in upper.push(nodes) {
+            .zip(root)
+            .map(|(upper, root)| upper.push(root));
+        for (id, hashes) in completed.unwrap_or_default() {
             self.compare_made(id, &hashes, first);
         }
     }

@@ -36,6 +36,7 @@ use crate::{
         pipeline,
         read::{FileError, FolderFiles, MANIFEST_BYTES_MAX, PackFiles, ZipFiles},
         report::{IndexRange, Report, Subject},
+        shelf::Shelf,
     },
 };
 
@@ -200,7 +201,7 @@ fn run(
     let bare = files.is_bare_log();
     let (mut ended, over) = (None, AtomicBool::new(false));
     let mut spans = layout.spans();
-    let seal = ordered.runs.seal;
+    let (seal, shelf) = (ordered.runs.seal, Shelf::default());
     let (mut jsonl, mut csv) = (ordered.runs.jsonl.take(), ordered.runs.csv.take());
     let fetch = || {
         let span = spans.next().filter(|_| !over.load(Ordering::Relaxed));
@@ -216,7 +217,7 @@ fn run(
     };
     let ran = pipeline::run(
         fetch,
-        |work| bundle::check(files, work, &key, &seal),
+        |work| bundle::check(files, work, &key, &seal, &shelf),
         |checked: Result<CheckedBundle, VerifyError>| {
             let checked = checked?;
             if ended.is_some() {
@@ -228,7 +229,7 @@ fn run(
                 ordered.findings.extend(checked.findings);
                 return Ok(());
             }
-            ordered.take(checked)?;
+            ordered.take(checked, &shelf)?;
             progress(ordered.check.counts().entries, total);
             Ok(())
         },

@@ -227,8 +227,8 @@ impl<'a, W: Write + Send> Session<'a, W> {
         ) {
             self.put_tile(TileId { level: 0, span }, &leaves)?;
         }
-        if self.is_full() && count(leaves.len()) == TILE_WIDTH {
-            for (id, hashes) in self.tiles.push(leaves) {
+        if let Some(root) = prepared.report.tile_root.filter(|_| self.is_full()) {
+            for (id, hashes) in self.tiles.push(root) {
                 self.put_tile(id, &hashes)?;
             }
         }

@@ -18,7 +18,7 @@ use super::{
 };
 
 /// How much is read at once.
-const PIECE_BYTES: usize = 4 << 20;
+const PIECE_BYTES: usize = 1 << 20;
 
 /// The frames of a segment from some place on.
 #[derive(Debug)]
