@@ -135,7 +135,7 @@ fn on_a_full_disk_what_was_acknowledged_stands_and_the_ledger_goes_on_once_there
     assert_eq!(code, 3, "{said}");
     assert!(said.contains("restart"), "{said}");
     assert_eq!(verify(&ledger)["counts"]["entries"], acknowledged);
-    let _ = server.stop();
+    assert_eq!(server.stop().code(), Some(3));
 
     fs::remove_file(&ballast).unwrap();
     let server = Server::start(&ledger);
