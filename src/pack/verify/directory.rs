@@ -1,4 +1,4 @@
-//! One verification of a data directory: its journal, and the checkpoint it has published.
+//! One verification of a data directory: its journal, and the checkpoints it has published and had witnessed.
 //!
 //! The journal is read without a lock and without changing anything, so the ledger may be running; what it commits
 //! meanwhile may or may not be seen. The index is derived and not looked at.
@@ -16,7 +16,7 @@ use super::{
     keys::Keys,
     outcome::{conclude, directory_remarks, empty_report, expect},
     pack::identity_key,
-    published::{self, Published},
+    published::{self, CHECKPOINT, Published, WITNESSED},
     timestamps::Stamps,
 };
 use crate::{
@@ -53,8 +53,10 @@ pub(super) fn verify(
     let keys = Keys::of_directory(path, key)?;
     let ring = keys.ring.clone();
     let mut check = Check::start(keys, options)?;
-    let (published, finding) = Published::read(path, &ring)?;
-    check.take_published(published, finding);
+    let witnessed = Published::read(path, WITNESSED, &ring)?;
+    let published = Published::read(path, CHECKPOINT, &ring)?;
+    check.witnessed = check.take_published(witnessed);
+    check.published = check.take_published(published);
     check.key_file = published::key_file(path, &ring)?;
     check.stamps = Stamps::of_directory(path, &ring, options)?;
     let sizes = check.stamps.sizes().chain(check.keys.sizes());
@@ -90,7 +92,7 @@ fn read_journal(
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<(), VerifyError> {
     let identities = identity_key()?;
-    let committed = check.published.size();
+    let committed = check.published.size().max(check.witnessed.size());
     let total = committed.value();
     let mut scanned = scanned.committed(committed);
     progress(0, total);
@@ -134,6 +136,7 @@ struct Check {
     not_checked: Vec<String>,
     expected: Option<Expected>,
     published: Published,
+    witnessed: Published,
     /// What is wrong with `log.vkey`.
     key_file: Option<Finding>,
     last: Option<SignedCheckpoint>,
@@ -171,6 +174,7 @@ impl Check {
             not_checked: Vec::new(),
             expected: options.expected,
             published: Published::Absent,
+            witnessed: Published::Absent,
             key_file: None,
             last: None,
             unlike: None,
@@ -184,13 +188,13 @@ impl Check {
         })
     }
 
-    fn take_published(&mut self, published: Published, finding: Option<Finding>) {
+    fn take_published(&mut self, (published, finding): (Published, Option<Finding>)) -> Published {
         if !published.is_absent() {
             self.more.checkpoints = self.more.checkpoints.saturating_add(1);
         }
         self.findings.extend(finding);
         self.kept.watch(published.size());
-        self.published = published;
+        published
     }
 
     fn take(

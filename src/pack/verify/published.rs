@@ -1,4 +1,4 @@
-//! The checkpoint that a data directory has published: how far its journal must go.
+//! The checkpoints that a data directory has published, and had witnessed: how far its journal must go.
 
 use std::{
     fs::File,
@@ -23,6 +23,11 @@ use crate::{
 pub(super) const ABSENT: &str = "the published checkpoint is missing: nothing here says how far the journal went, and entries \
      that were cut off its end would not be missed";
 
+/// The checkpoint that a ledger publishes.
+pub(super) const CHECKPOINT: &str = "checkpoint";
+/// The last one that its witnesses cosigned.
+pub(super) const WITNESSED: &str = "witnessed";
+
 /// What is published.
 pub(super) enum Published {
     /// By a trusted key.
@@ -34,12 +39,13 @@ pub(super) enum Published {
 }
 
 impl Published {
-    /// Reads it, and says what is wrong with it.
+    /// Reads one of the two, and says what is wrong with it.
     pub(super) fn read(
         path: &Path,
+        name: &str,
         ring: &Keyring,
     ) -> Result<(Self, Option<Finding>), VerifyError> {
-        let file = path.join("checkpoint");
+        let file = path.join(name);
         let unreadable = |error| VerifyError::Unreadable {
             path: file.clone(),
             error,
@@ -53,7 +59,7 @@ impl Published {
         Ok(match open_checkpoint(&bytes, ring) {
             (Some(signed), None) => (Self::Signed(Box::new(signed)), None),
             (_, finding) => {
-                let finding = finding.map(|finding| finding.in_place("checkpoint"));
+                let finding = finding.map(|finding| finding.in_place(name));
                 (Self::Unsound, finding)
             }
         })
@@ -63,12 +69,17 @@ impl Published {
         matches!(self, Self::Absent)
     }
 
+    /// The checkpoint, where a trusted key signed it.
+    pub(super) fn signed(&self) -> Option<&Checkpoint> {
+        match self {
+            Self::Signed(signed) => Some(signed.checkpoint()),
+            Self::Unsound | Self::Absent => None,
+        }
+    }
+
     /// How many entries are known to have been committed.
     pub(super) fn size(&self) -> TreeSize {
-        match self {
-            Self::Signed(signed) => signed.checkpoint().size,
-            Self::Unsound | Self::Absent => TreeSize::EMPTY,
-        }
+        self.signed().map_or(TreeSize::EMPTY, |signed| signed.size)
     }
 }
 
@@ -99,9 +110,10 @@ pub(super) fn key_file(path: &Path, ring: &Keyring) -> Result<Option<Finding>, V
     Ok(Some(finding.in_place(VERIFIER_KEY)))
 }
 
-/// Compares what is published with a journal of a size, which has a root there unless something else explains that it has
+/// Compares one of the two with a journal of a size, which has a root there unless something else explains that it has
 /// another, and may end within a batch.
 pub(super) fn compare(
+    name: &str,
     published: &Checkpoint,
     size: TreeSize,
     torn: Option<String>,
@@ -112,15 +124,16 @@ pub(super) fn compare(
             Some(place) => (FindingKind::JournalTorn, place),
             None => (FindingKind::MissingEntries, "journal".to_owned()),
         };
-        let expected = format!(
-            "{} entries, as the published checkpoint says",
-            published.size
-        );
+        let whose = match name {
+            WITNESSED => "witnessed",
+            _ => "published",
+        };
+        let expected = format!("{} entries, as the {whose} checkpoint says", published.size);
         let finding = Finding::at(kind, size.next_index(), expected, format!("{size} entries"));
         return Some(finding.in_place(place));
     }
     let root = root.filter(|root| *root != published.root)?;
     let expected = format!("root {} at size {}", published.root, published.size);
     let finding = Finding::new(FindingKind::Forked, expected, format!("root {root}"));
-    Some(finding.in_place("checkpoint"))
+    Some(finding.in_place(name))
 }

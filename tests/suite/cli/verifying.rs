@@ -206,6 +206,33 @@ fn a_journal_that_ends_within_a_batch_is_torn_or_a_write_that_was_cut_short() {
 }
 
 #[test]
+fn a_journal_and_its_checkpoint_from_before_what_was_witnessed_are_noticed() {
+    let home = Home::new();
+    home.deploy_all(&["run-1", "run-2"]);
+    let (whole, old) = (home.ledger.to_str().unwrap(), home.path("old"));
+    let copied = std::process::Command::new("cp")
+        .args(["-r", whole, &old])
+        .status();
+    assert!(copied.unwrap().success());
+    home.deploy_all(&["run-3"]);
+    let later = home.run(&["checkpoint"]).is(0, &[]).stdout;
+    let verify = ["verify", &old, "--vkey", &home.vkey(), "--no-pins"];
+    home.run(&verify).is(0, &["VERIFIED", "all 2"]);
+    let witnessed = format!("{old}/witnessed");
+    fs::write(&witnessed, &later).unwrap();
+    let said = [
+        "missing_entries",
+        "3 entries, as the witnessed checkpoint says",
+        "1 thing is wrong",
+    ];
+    home.run(&verify).is(1, &said);
+    fs::write(&witnessed, later.replace("\n3\n", "\n4\n")).unwrap();
+    home.run(&verify).is(1, &["in witnessed"]);
+    fs::copy(format!("{old}/checkpoint"), &witnessed).unwrap();
+    home.run(&verify).is(0, &["VERIFIED", "all 2"]);
+}
+
+#[test]
 fn a_data_directory_that_lost_a_part_is_told_from_something_else() {
     let home = Home::new();
     home.deploy_all(&["run-1", "run-2"]);

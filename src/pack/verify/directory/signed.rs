@@ -1,7 +1,7 @@
 //! What the checkpoints of a data directory vouch for: those of its batches, and the one it has published.
 
 use super::{
-    super::published::{self, ABSENT, Published},
+    super::published::{self, ABSENT, CHECKPOINT, WITNESSED},
     Check,
 };
 use crate::{ledger::position::TreeSize, pack::report::Report};
@@ -51,30 +51,30 @@ impl Check {
         }
     }
 
-    /// Checks that the journal holds what the ledger has published.
+    /// Checks that the journal holds what the ledger has published, and what its witnesses cosigned.
     pub(super) fn check_published(&mut self, size: TreeSize) {
         let torn = self.torn.take();
-        let signed = match &self.published {
-            Published::Signed(signed) => Some(signed.checkpoint()),
-            Published::Unsound => None,
-            Published::Absent => {
-                if size > TreeSize::EMPTY || torn.is_some() {
-                    self.incomplete.push(ABSENT.to_owned());
-                }
-                None
-            }
-        };
+        if self.published.is_absent() && (size > TreeSize::EMPTY || torn.is_some()) {
+            self.incomplete.push(ABSENT.to_owned());
+        }
+        let mut signed: Vec<_> = [(CHECKPOINT, &self.published), (WITNESSED, &self.witnessed)]
+            .into_iter()
+            .filter_map(|(name, published)| Some((name, published.signed()?)))
+            .collect();
+        // Whoever knows more entries says what is missing; what the other says besides is no news.
+        signed.sort_by_key(|(_, signed)| std::cmp::Reverse(signed.size));
         if let Some(place) = &torn
-            && signed.is_none_or(|signed| signed.size <= size)
+            && signed.iter().all(|(_, signed)| signed.size <= size)
         {
             self.incomplete.push(format!(
                 "the journal ends within a batch ({place}): a write was cut short or is under way, and no entry before it is concerned"
             ));
         }
-        let Some(signed) = signed else { return };
-        let root = self.kept.root_at(signed.size);
         let explained = self.unlike.is_some() || self.order.has_misplaced();
-        let finding = published::compare(signed, size, torn, root.filter(|_| !explained));
+        let finding = signed.into_iter().find_map(|(name, signed)| {
+            let root = self.kept.root_at(signed.size).filter(|_| !explained);
+            published::compare(name, signed, size, torn.clone(), root)
+        });
         self.findings.extend(finding);
     }
 }
