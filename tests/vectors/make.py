@@ -222,11 +222,15 @@ def manifest_bytes(said):
     return said if isinstance(said, bytes) else json.dumps(said, indent=2, ensure_ascii=False).encode() + b"\n"
 
 
-def deflated(path, content):
-    """Method and packed bytes."""
+def raw_deflate(content):
     deflater = zlib.compressobj(9, zlib.DEFLATED, -15)
-    packed = deflater.compress(content) + deflater.flush()
-    return (8, packed) if len(packed) < len(content) else (0, content)
+    return deflater.compress(content) + deflater.flush()
+
+
+def deflated(path, content):
+    """Method and packed bytes; a manifest is stored."""
+    packed = raw_deflate(content)
+    return (8, packed) if len(packed) < len(content) and path != v.MANIFEST else (0, content)
 
 
 def zip_of(files, members=None, deflate=deflated):

@@ -2175,6 +2175,8 @@ class Zip:
             path = member.path.decode("utf-8", "replace")
             if directory[at:end] != member.central or self.at(member.offset, len(member.local)) != member.local:
                 self.damaged(path, "its header is not that of a pack as it was written")
+            if path == MANIFEST and member.method != 0:
+                self.damaged(path, "it is deflated, and no digest is of its bytes: a manifest is stored")
             if member.offset != due:
                 self.damaged(path, "it stands at byte %d, not %d" % (member.offset, due))
             if path in self.members:

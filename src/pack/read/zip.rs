@@ -19,6 +19,7 @@ use crate::{
     ledger::position::{count, length},
     pack::{
         container::{END_64_BYTES, END_BYTES, Member, Method, end_records},
+        manifest::MANIFEST,
         shelf::Shelf,
     },
 };
@@ -33,6 +34,7 @@ const DIGEST_STEP: usize = 1 << 22;
 /// The files of a zipped pack.
 pub struct ZipFiles {
     file: File,
+    bytes: u64,
     members: HashMap<String, Member>,
     damage: Vec<Damage>,
     seal: Seal,
@@ -58,6 +60,7 @@ impl ZipFiles {
         let bytes = file.metadata()?.len();
         let mut files = Self {
             file,
+            bytes,
             members: HashMap::new(),
             damage: Vec::new(),
             seal: Seal::draw()?,
@@ -138,9 +141,13 @@ impl ZipFiles {
 
     /// Reads a member's bytes as the container has them.
     fn read_packed(&self, member: &Member, packed: &mut Vec<u8>) -> Result<(), FileError> {
+        let beyond = || FileError::Damaged("it goes beyond the end of the zip".to_owned());
+        // Known before there is memory for it.
+        if member.end() > self.bytes {
+            return Err(beyond());
+        }
         packed.resize(length(member.packed), 0);
-        read_exact_at(&self.file, packed, member.content_offset())
-            .map_err(|_| FileError::Damaged("it goes beyond the end of the zip".to_owned()))
+        read_exact_at(&self.file, packed, member.content_offset()).map_err(|_| beyond())
     }
 
     fn content(&self, member: &Member) -> Part<'_> {
@@ -175,6 +182,12 @@ impl ZipFiles {
                 self.damaged(
                     &member.path,
                     "its header is not that of a pack as it was written",
+                );
+            }
+            if member.path == MANIFEST && member.method != Method::Stored {
+                self.damaged(
+                    MANIFEST,
+                    "it is deflated, and no digest is of its bytes: a manifest is stored",
                 );
             }
             if member.offset != next {

@@ -49,8 +49,8 @@ fn zip(files: &[File], mut manifest: Manifest, pack: impl Fn(&File) -> Packed) -
         zip.add(&pack(file)).unwrap();
     }
     manifest.container = FileHash::from_bytes(*zip.digest().as_bytes());
-    let manifest = Packed::deflated(MANIFEST.to_owned(), &manifest.to_bytes()).unwrap();
-    zip.add(&manifest).unwrap();
+    zip.add(&Packed::stored(MANIFEST.to_owned(), manifest.to_bytes()))
+        .unwrap();
     zip.finish().unwrap();
     bytes
 }

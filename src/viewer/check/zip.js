@@ -83,6 +83,7 @@ export async function openZip(blob) {
     const { local, central } = headers(member);
     const there = await window.read(member.offset, local.length);
     if (!same(there, local) || !same(central, directory.subarray(at, at + member.bytes))) damaged(member.path, 'its header is not that of a pack as it was written');
+    if (member.path === 'manifest.json' && member.method !== 0) damaged(member.path, 'it is deflated, and no digest is of its bytes: a manifest is stored');
     if (member.offset !== next) damaged(member.path, `it stands at byte ${member.offset}, not ${next}`);
     if (files.has(member.path)) damaged(member.path, 'it is there twice');
     const from = member.offset + local.length;

@@ -189,6 +189,8 @@ def containers(m, row):
     damage = ("container_damaged", None)
     damaged("comment", good[:-2] + b"\x01\x00x", [("container_damaged", None)] + [("checkpoint_malformed", None),
             ("manifest_mismatch", None)] + [("derived_mismatch", None)] * 2, "a comment behind the end record")
+    again = lambda path, content: (8, m.raw_deflate(content)) if path == v.MANIFEST else m.deflated(path, content)  # noqa: E731
+    damaged("manifest-deflated", m.zip_of(copy.deepcopy(files), deflate=again), [damage], "a manifest that is deflated")
     directory = good.index(b"PK\1\2")
     second = good.index(b"PK\1\2", directory + 1)
     damaged("time", good[:12] + b"\x22" + good[13:], [damage, damage], "a date in a local header")
