@@ -41,7 +41,7 @@ const LEAVE: Duration = Duration::from_secs(2);
 /// Checkpoint, tiles and entries are read with any tlog-tiles client on the same port, unless http.listen says
 /// otherwise; see the manual, "Reading over HTTP". Logs go to stderr. When it is ready it says `listening on ADDRESS` there, or as JSON {"listening":"ADDRESS"}.
 /// SIGINT or SIGTERM end it in order; a second one ends it at once. What was acknowledged is safe either way.
-/// The exit code is 3 where the ledger had stopped taking events before, on a full disk for one.
+/// The exit code is 3 where the ledger stopped taking events, on a full disk for one.
 #[derive(Debug, clap::Args)]
 pub(super) struct Serve {
     /// The ledger's data directory, made by `exhibit init`
@@ -125,10 +125,7 @@ async fn run(directory: &DataDirectory, config: &Config, as_json: bool) -> Resul
     // Whoever supervises servers should not take this for a server that did its work to the end.
     match ledger.stopped() {
         None => Ok(()),
-        Some(reason) => Err(CliError::failed(
-            "the ledger had stopped taking events before the server was told to end",
-        )
-        .because(reason)),
+        Some(reason) => Err(CliError::failed("the ledger stopped taking events").because(reason)),
     }
 }
 

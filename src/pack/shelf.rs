@@ -1,6 +1,6 @@
 //! Buffers that are used again, so that the memory of one bundle serves the next.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The most bytes of a buffer that is kept: those of an ordinary bundle have some hundred thousand.
 const KEPT_BYTES_MAX: usize = 4 << 20;
@@ -25,7 +25,7 @@ impl Shelf {
         }
     }
 
-    fn buffers(&self) -> std::sync::MutexGuard<'_, Vec<Vec<u8>>> {
+    fn buffers(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

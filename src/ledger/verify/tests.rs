@@ -112,6 +112,34 @@ fn the_tree_is_the_one_the_ledger_signed() {
 }
 
 #[test]
+fn the_tree_is_the_same_however_the_entries_are_cut() {
+    let batch = sample::ledger(600);
+    for (lengths, tiles) in [
+        (&[256, 256, 88][..], 2),
+        (&[256, 1, 255, 88], 1),
+        (&[1, 256, 255, 88], 0),
+        (&[512, 88], 0),
+        (&[600], 0),
+    ] {
+        let mut check = LedgerCheck::starting_at(EntryIndex::new(0), ORIGIN);
+        let (mut rest, mut roots) = (batch.entries.iter().map(Vec::as_slice), 0);
+        for length in lengths {
+            let entries: Vec<&[u8]> = rest.by_ref().take(*length).collect();
+            let chunk = Chunk {
+                first: check.expected(),
+                entries: &entries,
+                payloads: None,
+            };
+            let report = check_chunk(chunk, &IdentityKey::new([0; 32]));
+            roots += usize::from(report.tile_root.is_some());
+            check.absorb(report);
+        }
+        assert_eq!(check.tree().unwrap().root(), batch.checkpoint.root);
+        assert_eq!(roots, tiles);
+    }
+}
+
+#[test]
 fn another_ledgers_first_entry_breaks_the_chain() {
     let lines = lines(3);
     let mut check = LedgerCheck::starting_at(EntryIndex::new(0), "ledger.example.com/other");

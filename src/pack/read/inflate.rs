@@ -7,7 +7,7 @@
 //! that ends where a block may begin, with every byte of it used, gives its content and then the seal.
 //!
 //! That inflater is more lenient than others in one thing: it reads a code that a block assigns to nothing, as in a set
-//! of distances with one member, where they refuse it. What comes out is judged by its length, its CRC-32, and the
+//! of distances with one member or none, where they refuse it. What comes out is judged by its length, its CRC-32, and the
 //! digest or hash that vouches for the file, as ever; a packer that writes such codes makes a file that others can't open.
 
 use std::{
@@ -32,6 +32,9 @@ thread_local! {
 
 /// The most bytes that are kept for inflating the next run.
 const KEPT_BYTES_MAX: usize = 4 << 20;
+
+/// Deflate makes no more of a byte: 258 bytes take two bits at least.
+const RATIO_MAX: usize = 1032;
 
 /// Bytes that are put behind a run to inflate it: a block with the seal.
 pub(super) const SEALED_BYTES: usize = 5 + Seal::BYTES;
@@ -111,6 +114,8 @@ pub(super) fn inflate_member(
         .filter(|run| run.ends_with(&END_OF_RUN))
         .map(<[u8]>::len);
     let whole = match run {
+        // Nothing is made ready for what can't be.
+        _ if bytes > packed.len().saturating_mul(RATIO_MAX) => false,
         Some(run) => {
             packed.truncate(run);
             content.resize(bytes.saturating_add(Seal::BYTES), 0);
@@ -128,10 +133,10 @@ pub(super) fn inflate_member(
 /// Inflates what was deflated otherwise than by this program; whether that is one whole stream.
 fn inflate_other(packed: &[u8], bytes: usize, content: &mut Vec<u8>) -> bool {
     let mut inflate = flate2::Decompress::new(false);
-    content.clear();
     // One byte more than expected, so that a longer content shows.
-    content.reserve_exact(bytes.saturating_add(1));
-    let status = inflate.decompress_vec(packed, content, FlushDecompress::Finish);
+    content.resize(bytes.saturating_add(1), 0);
+    let status = inflate.decompress(packed, content, FlushDecompress::Finish);
+    content.truncate(length(inflate.total_out()));
     status.is_ok_and(|status| status == Status::StreamEnd)
         && inflate.total_in() == count(packed.len())
 }
@@ -271,6 +276,8 @@ mod tests {
             by_another(&bytes, 26),
             Err("invalid distance code".to_owned())
         );
+        let content = *b"\x01\x03\x03\x00\x02\x03\x03\x03\x02\x03\x01\x01\x02\x01\x03";
+        assert_eq!(inflated(&bytes, 26).unwrap()[..15], content);
         let content = inflated(&bytes, 26).unwrap();
         assert!(Run::new(bytes.clone()).is(&seal, &content));
         assert!(!Run::new(bytes).is(&seal, &[0; 26]));
@@ -351,5 +358,15 @@ mod tests {
         packed.pop();
         assert!(inflate(&mut packed).is_ok());
         assert_eq!(inflated, content);
+        // However much room there is, no more is inflated than should be there.
+        for room in [0, 1 << 16] {
+            let mut inflated = Vec::with_capacity(room);
+            assert!(inflate_member(&mut packed.clone(), 7, &seal, &mut inflated).is_err());
+            assert!(inflated.len() <= 8, "{}", inflated.len());
+        }
+        // Nor is there memory for what no such stream makes.
+        let (most, mut inflated) = (count(packed.len() * RATIO_MAX), Vec::new());
+        assert!(inflate_member(&mut packed, most + 1, &seal, &mut inflated).is_err());
+        assert_eq!(inflated.capacity(), 0);
     }
 }

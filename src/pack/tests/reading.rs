@@ -267,6 +267,31 @@ fn two_files_of_one_name_are_damage() {
 }
 
 #[test]
+fn a_buffer_of_any_content_holds_the_file_and_nothing_else() {
+    let ledger = MemoryLedger::of(300);
+    let pack = pack_of(&ledger, &ledger.request());
+    let directory = tempfile::tempdir().unwrap();
+    unpack(&pack, directory.path());
+    let zip = open(&pack);
+    let folder = crate::pack::read::FolderFiles::open(directory.path()).unwrap();
+    let readers: [&dyn PackFiles; 2] = [&zip, &folder];
+    for files in readers {
+        let mut buffer = vec![7; 1 << 20];
+        for path in files.paths() {
+            let content = files.read(&path, u64::MAX).unwrap();
+            files.read_into(&path, u64::MAX, &mut buffer).unwrap();
+            assert!(buffer == content, "{path}");
+            let missing = files.read_into("nothing", u64::MAX, &mut buffer);
+            assert!(matches!(missing, Err(FileError::Missing)));
+            let short = files.read_into(&path, 1, &mut buffer);
+            assert!(matches!(short, Err(FileError::TooLong { .. })), "{path}");
+            files.read_into(&path, u64::MAX, &mut buffer).unwrap();
+            assert!(buffer == content, "{path}");
+        }
+    }
+}
+
+#[test]
 fn what_is_no_pack_is_an_error_and_not_a_verdict() {
     let directory = tempfile::tempdir().unwrap();
     let verify = |path: &std::path::Path| {

@@ -113,19 +113,12 @@ pub(super) fn check(
         jsonl: Lines::in_buffer(shelf.take()),
         csv: Lines::in_buffer(shelf.take()),
     };
-    let mut file = |path: String, limit, missing| {
+    let mut file = |buffer, path: String, limit, missing| {
         let found = &mut bundle.findings;
-        read_into(
-            shelf.take(),
-            files,
-            &path,
-            limit,
-            missing,
-            Some(first),
-            found,
-        )
+        read_into(buffer, files, &path, limit, missing, Some(first), found)
     };
     let entries = file(
+        shelf.take(),
         span.entries_path(),
         ENTRY_BUNDLE_BYTES_MAX,
         FindingKind::EntryMalformed,
@@ -134,6 +127,7 @@ pub(super) fn check(
         None
     } else {
         file(
+            shelf.take(),
             span.payload_path(),
             PAYLOAD_BUNDLE_BYTES_MAX,
             FindingKind::PayloadMissing,
@@ -143,17 +137,21 @@ pub(super) fn check(
         level: 0,
         span: tile,
     };
-    let tile = file(id.to_string(), TILE_BYTES_MAX, FindingKind::TileMissing)?;
+    // A small one, which would keep a large buffer from the others.
+    let tile = file(
+        Vec::new(),
+        id.to_string(),
+        TILE_BYTES_MAX,
+        FindingKind::TileMissing,
+    )?;
     if let Some(entries) = &entries {
         bundle.check_entries(first, entries, payloads.as_deref(), key);
         bundle.jsonl.compare(work.jsonl, seal);
         bundle.csv.compare(work.csv, seal);
     }
     bundle.read_tile(id, tile.as_deref());
-    [entries, payloads, tile]
-        .into_iter()
-        .flatten()
-        .for_each(|read| shelf.put(read));
+    entries.into_iter().for_each(|read| shelf.put(read));
+    payloads.into_iter().for_each(|read| shelf.put(read));
     Ok(bundle)
 }
 

@@ -53,10 +53,10 @@ pub(super) fn verify(
     let keys = Keys::of_directory(path, key)?;
     let ring = keys.ring.clone();
     let mut check = Check::start(keys, options)?;
-    let witnessed = Published::read(path, WITNESSED, &ring)?;
-    let published = Published::read(path, CHECKPOINT, &ring)?;
-    check.witnessed = check.take_published(witnessed);
-    check.published = check.take_published(published);
+    let (witnessed, finding) = Published::read(path, WITNESSED, &ring)?;
+    check.witnessed = check.take_witnessed(witnessed, finding);
+    let (published, finding) = Published::read(path, CHECKPOINT, &ring)?;
+    check.take_published(published, finding);
     check.key_file = published::key_file(path, &ring)?;
     check.stamps = Stamps::of_directory(path, &ring, options)?;
     let sizes = check.stamps.sizes().chain(check.keys.sizes());
@@ -188,13 +188,13 @@ impl Check {
         })
     }
 
-    fn take_published(&mut self, (published, finding): (Published, Option<Finding>)) -> Published {
+    fn take_published(&mut self, published: Published, finding: Option<Finding>) {
         if !published.is_absent() {
             self.more.checkpoints = self.more.checkpoints.saturating_add(1);
         }
         self.findings.extend(finding);
         self.kept.watch(published.size());
-        published
+        self.published = published;
     }
 
     fn take(

@@ -2,7 +2,7 @@
 //!
 //! The identity of every event is a keyed hash under a key that nobody could know when the events were made. They are
 //! dealt out by their first bits to lists of fixed size, which are sorted and written to one temporary file, run by run.
-//! At the end the runs of each list are merged, on every core. The file takes 24 bytes an entry; up to some 100,000
+//! At the end the runs of each list are merged, on every core. The file takes 24 bytes an entry; up to some 120,000
 //! entries need none.
 
 use std::{
@@ -11,6 +11,7 @@ use std::{
     fs::File,
     io::{self, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
@@ -34,6 +35,9 @@ const AT_ONCE: usize = 1 << 10;
 
 /// The identity, as two integers because these are compared much faster than bytes, and the index.
 type Record = ([u64; 2], u64);
+
+/// Records as they stand in the file.
+type Bytes = [[u8; RECORD_BYTES]; AT_ONCE];
 
 /// Gathers the identities of events.
 pub(super) struct Duplicates {
@@ -91,16 +95,14 @@ impl Duplicates {
         self,
         mut found: impl FnMut(EntryIndex, EntryIndex) + Send,
     ) -> io::Result<()> {
-        let found = std::sync::Mutex::new(&mut found);
+        let found = Mutex::new(&mut found);
         let file = self.file.as_ref();
         self.lists.into_par_iter().try_for_each(|list| {
             let mut last: Option<Record> = None;
             list.in_order(file, self.buffered_max, |record| match last {
                 Some((identity, first)) if identity == record.0 => {
                     if first != record.1 {
-                        let mut found = found
-                            .lock()
-                            .unwrap_or_else(std::sync::PoisonError::into_inner);
+                        let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
                         found(EntryIndex::new(first), EntryIndex::new(record.1));
                     }
                 }
@@ -130,7 +132,8 @@ impl List {
         Ok(end.saturating_add(records.saturating_mul(count(RECORD_BYTES))))
     }
 
-    /// Gives all records in their order. What is held of the runs in the file is as much as was gathered in memory.
+    /// Gives all records in their order. Of the runs in the file as much is held as was gathered in memory, and of more
+    /// runs than it can be shared among a little of each.
     fn in_order(
         mut self,
         file: Option<&File>,
@@ -163,9 +166,10 @@ impl List {
             next: 0,
             end,
         });
+        let mut bytes = [[0; RECORD_BYTES]; AT_ONCE];
         let mut heads = BinaryHeap::with_capacity(runs.len());
         for (number, run) in runs.iter_mut().enumerate() {
-            if let Some(record) = run.next(file)? {
+            if let Some(record) = run.next(file, &mut bytes)? {
                 heads.push(Reverse((record, number)));
             }
         }
@@ -173,7 +177,7 @@ impl List {
             let Reverse((record, number)) = *head;
             follow(record);
             let run = runs.get_mut(number);
-            let next = run.map(|run| run.next(file)).transpose()?;
+            let next = run.map(|run| run.next(file, &mut bytes)).transpose()?;
             match next.flatten() {
                 Some(next) => *head = Reverse((next, number)),
                 None => drop(PeekMut::pop(head)),
@@ -195,9 +199,10 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn next(&mut self, file: &File) -> io::Result<Option<Record>> {
+    /// The next record. The buffer is for reading the file.
+    fn next(&mut self, file: &File, bytes: &mut Bytes) -> io::Result<Option<Record>> {
         if self.next == self.end {
-            self.fill(file)?;
+            self.fill(file, bytes)?;
         }
         let held = self.held.get(self.next..self.end);
         let next = held.and_then(<[Record]>::first).copied();
@@ -205,9 +210,8 @@ impl Run<'_> {
         Ok(next)
     }
 
-    fn fill(&mut self, file: &File) -> io::Result<()> {
+    fn fill(&mut self, file: &File, bytes: &mut Bytes) -> io::Result<()> {
         (self.next, self.end) = (0, self.held.len().min(length(self.left)));
-        let mut bytes = [[0; RECORD_BYTES]; AT_ONCE];
         let held = self.held.get_mut(..self.end).unwrap_or_default();
         for records in held.chunks_mut(AT_ONCE) {
             let bytes = bytes.get_mut(..records.len()).unwrap_or_default();
@@ -235,6 +239,45 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn repeated_identities_are_found_within_runs_and_across_them() {
+        let identity = |n: u64| {
+            *blake3::hash(&n.to_le_bytes())
+                .as_bytes()
+                .first_chunk()
+                .unwrap()
+        };
+        let entries = (LISTS * BUFFERED_MAX * 3) as u64;
+        let mut duplicates = Duplicates::new(None);
+        // Every 1000th event is that of an entry shortly before, and every 1001st that of one long before.
+        let event = |n: u64| match n {
+            1000.. if n.is_multiple_of(1000) => n - 7,
+            1001.. if n.is_multiple_of(1001) => n / 2,
+            _ => n,
+        };
+        let first = |n: u64| {
+            std::iter::successors(Some(n), |n| Some(event(*n)))
+                .nth(20)
+                .unwrap()
+        };
+        let mut expected = Vec::new();
+        for n in 0..entries {
+            duplicates
+                .push(identity(first(n)), EntryIndex::new(n))
+                .unwrap();
+            if first(n) != n {
+                expected.push((first(n), n));
+            }
+        }
+        assert!(duplicates.lists.iter().all(|list| list.runs.len() >= 2));
+        let mut found = Vec::new();
+        duplicates
+            .finish(|first, again| found.push((first.value(), again.value())))
+            .unwrap();
+        found.sort_by_key(|(_, again)| *again);
+        assert!(expected.len() > 700 && found == expected);
+    }
 
     proptest! {
         #[test]

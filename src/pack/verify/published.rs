@@ -19,9 +19,19 @@ use crate::{
     pack::manifest::VERIFIER_KEY,
 };
 
-/// Why a journal without a published checkpoint is not known to be whole.
-pub(super) const ABSENT: &str = "the published checkpoint is missing: nothing here says how far the journal went, and entries \
-     that were cut off its end would not be missed";
+/// Why a journal without a published checkpoint is not known to be whole, where so many entries are known to have been
+/// witnessed.
+pub(super) fn absent(witnessed: TreeSize) -> String {
+    let known = match witnessed {
+        TreeSize::EMPTY => "nothing here says how far the journal went".to_owned(),
+        size => format!(
+            "nothing here says how far the journal went beyond the {size} entries that were witnessed"
+        ),
+    };
+    format!(
+        "the published checkpoint is missing: {known}, and entries that were cut off its end would not be missed"
+    )
+}
 
 /// The checkpoint that a ledger publishes.
 pub(super) const CHECKPOINT: &str = "checkpoint";

@@ -214,11 +214,12 @@ fn a_journal_and_its_checkpoint_from_before_what_was_witnessed_are_noticed() {
         .args(["-r", whole, &old])
         .status();
     assert!(copied.unwrap().success());
+    let (checkpoint, witnessed) = (format!("{old}/checkpoint"), format!("{old}/witnessed"));
+    let before = fs::read(&checkpoint).unwrap();
     home.deploy_all(&["run-3"]);
     let later = home.run(&["checkpoint"]).is(0, &[]).stdout;
     let verify = ["verify", &old, "--vkey", &home.vkey(), "--no-pins"];
     home.run(&verify).is(0, &["VERIFIED", "all 2"]);
-    let witnessed = format!("{old}/witnessed");
     fs::write(&witnessed, &later).unwrap();
     let said = [
         "missing_entries",
@@ -226,9 +227,26 @@ fn a_journal_and_its_checkpoint_from_before_what_was_witnessed_are_noticed() {
         "1 thing is wrong",
     ];
     home.run(&verify).is(1, &said);
-    fs::write(&witnessed, later.replace("\n3\n", "\n4\n")).unwrap();
+    fs::write(&witnessed, later.trim_end()).unwrap();
     home.run(&verify).is(1, &["in witnessed"]);
-    fs::copy(format!("{old}/checkpoint"), &witnessed).unwrap();
+    // Whoever signed it is nobody that is trusted here.
+    fs::write(&witnessed, later.replace("\n3\n", "\n4\n")).unwrap();
+    home.run(&verify)
+        .is(0, &["VERIFIED", "witnessed: no key vouches for it"]);
+    fs::write(&witnessed, &later).unwrap();
+    fs::remove_file(&checkpoint).unwrap();
+    home.run(&verify)
+        .is(1, &["3 entries, as the witnessed checkpoint says"]);
+    fs::write(&checkpoint, &later).unwrap();
+    home.run(&verify).is(
+        1,
+        &[
+            "3 entries, as the published checkpoint says",
+            "1 thing is wrong",
+        ],
+    );
+    fs::write(&checkpoint, &before).unwrap();
+    fs::write(&witnessed, &before).unwrap();
     home.run(&verify).is(0, &["VERIFIED", "all 2"]);
 }
 

@@ -1,10 +1,16 @@
 //! What the checkpoints of a data directory vouch for: those of its batches, and the one it has published.
 
 use super::{
-    super::published::{self, ABSENT, CHECKPOINT, WITNESSED},
+    super::published::{self, CHECKPOINT, Published, WITNESSED, absent},
     Check,
 };
-use crate::{ledger::position::TreeSize, pack::report::Report};
+use crate::{
+    ledger::{
+        finding::{Finding, FindingKind},
+        position::TreeSize,
+    },
+    pack::report::Report,
+};
 
 impl Check {
     /// Says what the checkpoints of the batches sign, the last of which covers everything, and whether all are signed.
@@ -51,30 +57,53 @@ impl Check {
         }
     }
 
+    /// Takes the last checkpoint that was witnessed. It may be from long ago, when the key that is trusted now was not there
+    /// yet, or one that is compromised since: then it says nothing.
+    pub(super) fn take_witnessed(
+        &mut self,
+        witnessed: Published,
+        finding: Option<Finding>,
+    ) -> Published {
+        match finding {
+            Some(finding) if finding.kind == FindingKind::CheckpointMalformed => {
+                self.findings.push(finding);
+            }
+            Some(finding) => self.not_checked.push(format!(
+                "{WITNESSED}: no key vouches for it that is trusted here ({})",
+                finding.found
+            )),
+            None => self.kept.watch(witnessed.size()),
+        }
+        witnessed
+    }
+
     /// Checks that the journal holds what the ledger has published, and what its witnesses cosigned.
     pub(super) fn check_published(&mut self, size: TreeSize) {
         let torn = self.torn.take();
         if self.published.is_absent() && (size > TreeSize::EMPTY || torn.is_some()) {
-            self.incomplete.push(ABSENT.to_owned());
+            self.incomplete.push(absent(self.witnessed.size()));
         }
-        let mut signed: Vec<_> = [(CHECKPOINT, &self.published), (WITNESSED, &self.witnessed)]
+        let signed = [(CHECKPOINT, &self.published), (WITNESSED, &self.witnessed)];
+        let signed = signed
             .into_iter()
-            .filter_map(|(name, published)| Some((name, published.signed()?)))
-            .collect();
-        // Whoever knows more entries says what is missing; what the other says besides is no news.
-        signed.sort_by_key(|(_, signed)| std::cmp::Reverse(signed.size));
+            .filter_map(|(name, published)| Some((name, published.signed()?)));
+        let most = signed.clone().map(|(_, signed)| signed.size).max();
         if let Some(place) = &torn
-            && signed.iter().all(|(_, signed)| signed.size <= size)
+            && most.is_none_or(|most| most <= size)
         {
             self.incomplete.push(format!(
                 "the journal ends within a batch ({place}): a write was cut short or is under way, and no entry before it is concerned"
             ));
         }
         let explained = self.unlike.is_some() || self.order.has_misplaced();
-        let finding = signed.into_iter().find_map(|(name, signed)| {
+        // Entries that are missing are so once, by the one that knows of most.
+        let signed = signed.filter(|(_, signed)| signed.size <= size || Some(signed.size) == most);
+        let findings = signed.filter_map(|(name, signed)| {
             let root = self.kept.root_at(signed.size).filter(|_| !explained);
             published::compare(name, signed, size, torn.clone(), root)
         });
-        self.findings.extend(finding);
+        let mut findings: Vec<_> = findings.collect();
+        findings.dedup_by_key(|finding| (finding.kind, finding.index));
+        self.findings.extend(findings);
     }
 }
