@@ -36,25 +36,27 @@ impl JsonLines {
     ) {
         out.extend_from_slice(b"{\"index\":");
         number(entry.index.value(), out);
-        time("recorded_at", entry.recorded_at, &mut self.recorded, out);
-        time("occurred_at", entry.occurred_at, &mut self.occurred, out);
+        let names = [",\"recorded_at\":", ",\"recorded_at_nanos\":"];
+        time(names, entry.recorded_at, &mut self.recorded, out);
+        let names = [",\"occurred_at\":", ",\"occurred_at_nanos\":"];
+        time(names, entry.occurred_at, &mut self.occurred, out);
         out.extend_from_slice(b",\"source_sequence\":");
         match entry.source_sequence {
             0 => out.extend_from_slice(b"null"),
             sequence => number(sequence, out),
         }
         for (name, value) in [
-            ("event_type", entry.event_type),
-            ("source", entry.source),
-            ("event_id", entry.event_id),
-            ("subject", entry.subject),
-            ("producer", entry.producer),
+            (",\"event_type\":", entry.event_type),
+            (",\"source\":", entry.source),
+            (",\"event_id\":", entry.event_id),
+            (",\"subject\":", entry.subject),
+            (",\"producer\":", entry.producer),
         ] {
-            key(name, out);
+            out.extend_from_slice(name.as_bytes());
             string(value, out);
         }
-        hash("commitment", entry.commitment.as_bytes(), out);
-        hash("leaf_hash", leaf.as_bytes(), out);
+        hash(",\"commitment\":\"", entry.commitment.as_bytes(), out);
+        hash(",\"leaf_hash\":\"", leaf.as_bytes(), out);
         out.extend_from_slice(b",\"parts\":[");
         for (place, part) in parts.iter().enumerate() {
             if place > 0 {
@@ -77,13 +79,13 @@ impl JsonLines {
     fn disclosed(&mut self, part: &DisclosedPart<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"name\":");
         string(part.name, out);
-        key("content_type", out);
+        out.extend_from_slice(b",\"content_type\":");
         string(part.content_type, out);
         if is_json_line(part) {
             out.extend_from_slice(b",\"json\":");
             out.extend_from_slice(part.content);
         } else if let Ok(text) = std::str::from_utf8(part.content) {
-            key("text", out);
+            out.extend_from_slice(b",\"text\":");
             string(text, out);
         } else {
             out.extend_from_slice(b",\"base64\":\"");
@@ -140,32 +142,25 @@ fn depth(json: &[u8]) -> usize {
     deepest
 }
 
-fn key(name: &str, out: &mut Vec<u8>) {
-    out.extend_from_slice(b",\"");
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\":");
-}
-
 /// The time twice: as text for people, and as nanoseconds, in quotes because many programs read JSON numbers as
 /// floating point.
-fn time(name: &str, time: UnixNanos, moments: &mut Moments, out: &mut Vec<u8>) {
-    key(name, out);
+fn time([name, nanos]: [&str; 2], time: UnixNanos, moments: &mut Moments, out: &mut Vec<u8>) {
+    out.extend_from_slice(name.as_bytes());
     if time.value() == 0 {
         out.extend_from_slice(b"null");
         return;
     }
     out.push(b'"');
     moments.write(time, out);
-    out.extend_from_slice(b"\",\"");
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"_nanos\":\"");
+    out.push(b'"');
+    out.extend_from_slice(nanos.as_bytes());
+    out.push(b'"');
     number(time.value(), out);
     out.push(b'"');
 }
 
 fn hash(name: &str, bytes: &[u8; 32], out: &mut Vec<u8>) {
-    key(name, out);
-    out.push(b'"');
+    out.extend_from_slice(name.as_bytes());
     hex(bytes, out);
     out.push(b'"');
 }

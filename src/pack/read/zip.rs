@@ -29,7 +29,7 @@ const DIRECTORY_BYTES_MAX: u64 = 2 << 30;
 /// The most damage that is listed.
 const DAMAGE_MAX: usize = 100;
 /// How much of the container is hashed at a time.
-const DIGEST_STEP: usize = 1 << 22;
+const DIGEST_STEP: usize = 1 << 18;
 
 /// The files of a zipped pack.
 pub struct ZipFiles {
