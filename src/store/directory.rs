@@ -44,6 +44,8 @@ mod succession;
 #[cfg(test)]
 mod tests;
 
+/// The last checkpoint under which the ledger's witness policy was met.
+pub const WITNESSED_FILE: &str = "witnessed";
 /// The version of the layout that this program writes, and the only one it reads.
 pub const DIRECTORY_VERSION: u32 = 1;
 

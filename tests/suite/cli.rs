@@ -60,6 +60,15 @@ impl Home {
         self.dir.path().join(name).to_str().unwrap().to_owned()
     }
 
+    /// A copy of the data directory as it is now, under this name.
+    fn copied(&self, name: &str) -> String {
+        let copy = self.path(name);
+        let mut command = Command::new("cp");
+        command.arg("-r").arg(&self.ledger).arg(&copy);
+        assert!(command.status().unwrap().success());
+        copy
+    }
+
     fn vkey(&self) -> String {
         fs::read_to_string(self.ledger.join("log.vkey"))
             .unwrap()

@@ -40,21 +40,9 @@ pub(super) struct CheckedBundle {
     pub(super) csv: Lines,
 }
 
-/// Reads a file of the pack; `None` is a finding of this kind, an error ends the verification.
+/// Reads a file of the pack into a buffer, whose content is lost; `None` is a finding of this kind, an error ends the
+/// verification.
 pub(super) fn read(
-    files: &dyn PackFiles,
-    path: &str,
-    limit: u64,
-    missing: FindingKind,
-    index: Option<EntryIndex>,
-    findings: &mut Vec<Finding>,
-) -> Result<Option<Vec<u8>>, VerifyError> {
-    let buffer = Vec::new();
-    read_into(buffer, files, path, limit, missing, index, findings)
-}
-
-/// As [`read`], into a buffer whose content is lost.
-fn read_into(
     mut content: Vec<u8>,
     files: &dyn PackFiles,
     path: &str,
@@ -115,7 +103,7 @@ pub(super) fn check(
     };
     let mut file = |buffer, path: String, limit, missing| {
         let found = &mut bundle.findings;
-        read_into(buffer, files, &path, limit, missing, Some(first), found)
+        read(buffer, files, &path, limit, missing, Some(first), found)
     };
     let entries = file(
         shelf.take(),

@@ -24,6 +24,7 @@ pub(super) fn read_checkpoint(
 ) -> Result<Option<SignedCheckpoint>, VerifyError> {
     let mut found = Vec::new();
     let bytes = read(
+        Vec::new(),
         files,
         CHECKPOINT,
         CHECKPOINT_BYTES_MAX,

@@ -16,7 +16,7 @@ use super::{
     keys::Keys,
     outcome::{conclude, directory_remarks, empty_report, expect},
     pack::identity_key,
-    published::{self, CHECKPOINT, Published, WITNESSED},
+    published::{self, Published},
     timestamps::Stamps,
 };
 use crate::{
@@ -30,12 +30,13 @@ use crate::{
     },
     pack::{
         breaks::Breaks,
+        manifest::CHECKPOINT,
         pipeline,
         report::{IndexRange, MoreCounts, Report, Subject},
         sequence::Sequences,
     },
     store::{
-        directory::refuse_other_layout,
+        directory::{WITNESSED_FILE, refuse_other_layout},
         journal::{Damage, DamageKind, JournalError, Scan, scan},
     },
 };
@@ -53,7 +54,7 @@ pub(super) fn verify(
     let keys = Keys::of_directory(path, key)?;
     let ring = keys.ring.clone();
     let mut check = Check::start(keys, options)?;
-    let (witnessed, finding) = Published::read(path, WITNESSED, &ring)?;
+    let (witnessed, finding) = Published::read(path, WITNESSED_FILE, &ring)?;
     check.witnessed = check.take_witnessed(witnessed, finding);
     let (published, finding) = Published::read(path, CHECKPOINT, &ring)?;
     check.take_published(published, finding);

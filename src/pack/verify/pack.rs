@@ -252,7 +252,8 @@ fn read_manifest(
 ) -> Result<Option<Manifest>, VerifyError> {
     let mut found = Vec::new();
     let kind = FindingKind::ManifestMismatch;
-    let bytes = read(files, MANIFEST, MANIFEST_BYTES_MAX, kind, None, &mut found)?;
+    let (buffer, limit) = (Vec::new(), MANIFEST_BYTES_MAX);
+    let bytes = read(buffer, files, MANIFEST, limit, kind, None, &mut found)?;
     findings.extend(found);
     Ok(bytes.and_then(|bytes| match Manifest::from_bytes(&bytes) {
         Ok(manifest) => Some(manifest),

@@ -17,6 +17,7 @@ use crate::{
         position::{TreeSize, count},
     },
     pack::manifest::VERIFIER_KEY,
+    store::directory::WITNESSED_FILE,
 };
 
 /// Why a journal without a published checkpoint is not known to be whole, where so many entries are known to have been
@@ -32,11 +33,6 @@ pub(super) fn absent(witnessed: TreeSize) -> String {
         "the published checkpoint is missing: {known}, and entries that were cut off its end would not be missed"
     )
 }
-
-/// The checkpoint that a ledger publishes.
-pub(super) const CHECKPOINT: &str = "checkpoint";
-/// The last one that its witnesses cosigned.
-pub(super) const WITNESSED: &str = "witnessed";
 
 /// What is published.
 pub(super) enum Published {
@@ -135,7 +131,7 @@ pub(super) fn compare(
             None => (FindingKind::MissingEntries, "journal".to_owned()),
         };
         let whose = match name {
-            WITNESSED => "witnessed",
+            WITNESSED_FILE => "witnessed",
             _ => "published",
         };
         let expected = format!("{} entries, as the {whose} checkpoint says", published.size);

@@ -10,13 +10,11 @@ use tokio::task::JoinHandle;
 use crate::{
     ledger::note::NOTE_BYTES_MAX,
     store::{
+        directory::WITNESSED_FILE,
         disk::Disk,
         durable::{DiskError, read_file, replace_file},
     },
 };
-
-/// The file in the data directory that holds the last checkpoint under which the policy was met.
-pub const WITNESSED_FILE: &str = "witnessed";
 
 /// Why a checkpoint is not known to be kept.
 #[derive(Debug, thiserror::Error)]

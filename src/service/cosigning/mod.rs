@@ -39,7 +39,6 @@ use tokio::{
 
 use self::{kept::Kept, submit::Seat};
 pub use self::{
-    kept::WITNESSED_FILE,
     options::{CosigningError, CosigningOptions, OnUnmet, read_policy},
     submit::SubmitError,
 };

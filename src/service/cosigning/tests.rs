@@ -113,7 +113,7 @@ impl Scene {
 
     /// The size that the disk holds.
     fn kept(&self) -> u64 {
-        let path = Path::new("/").join(WITNESSED_FILE);
+        let path = Path::new("/").join(crate::store::directory::WITNESSED_FILE);
         let bytes = read_file(&self.disk, &path, 1 << 20).unwrap();
         bytes.map_or(0, |bytes| {
             let signed = SignedCheckpoint::open(&bytes, self.ledger.verifier()).unwrap();

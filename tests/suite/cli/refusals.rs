@@ -167,11 +167,7 @@ fn a_web_server_that_is_no_log_is_told_from_a_ledger() {
 fn a_journal_that_was_cut_is_shown_with_a_warning_and_vouched_for_by_nothing() {
     let home = Home::new();
     home.deploy_all(&["run-1", "run-2"]);
-    let (whole, cut) = (home.ledger.to_str().unwrap(), home.path("cut"));
-    let copied = std::process::Command::new("cp")
-        .args(["-r", whole, &cut])
-        .status();
-    assert!(copied.unwrap().success());
+    let (whole, cut) = (home.ledger.to_str().unwrap(), home.copied("cut"));
     home.deploy_all(&["run-3", "run-4", "run-5"]);
     let published = home.run(&["checkpoint"]).is(0, &[]).stdout;
     fs::write(format!("{cut}/checkpoint"), published).unwrap();

@@ -367,6 +367,7 @@ fn an_interrupted_change_keeps_the_ledger_shut_until_it_is_finished() {
 fn a_key_beside_the_ledgers_own_outlasts_a_rotation_and_is_not_rotated() {
     let ledger = Ledger::begin();
     let dir = ledger.0.text("ledger");
+    let before = fs::read(ledger.0.path("ledger/checkpoint")).unwrap();
     let added = [
         "key",
         "add",
@@ -391,6 +392,10 @@ fn a_key_beside_the_ledgers_own_outlasts_a_rotation_and_is_not_rotated() {
         .verify(&pack, beside, &[])
         .is(0, &["signs beside them"]);
     ledger.verify(&dir, beside, &[]).is(0, &[]);
+    // What was witnessed before the key was there accuses nobody.
+    fs::write(ledger.0.path("ledger/witnessed"), before).unwrap();
+    let says = ["witnessed: no key vouches for it"];
+    ledger.verify(&dir, beside, &[]).is(0, &says);
 }
 
 #[test]

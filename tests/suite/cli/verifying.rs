@@ -209,11 +209,7 @@ fn a_journal_that_ends_within_a_batch_is_torn_or_a_write_that_was_cut_short() {
 fn a_journal_and_its_checkpoint_from_before_what_was_witnessed_are_noticed() {
     let home = Home::new();
     home.deploy_all(&["run-1", "run-2"]);
-    let (whole, old) = (home.ledger.to_str().unwrap(), home.path("old"));
-    let copied = std::process::Command::new("cp")
-        .args(["-r", whole, &old])
-        .status();
-    assert!(copied.unwrap().success());
+    let old = home.copied("old");
     let (checkpoint, witnessed) = (format!("{old}/checkpoint"), format!("{old}/witnessed"));
     let before = fs::read(&checkpoint).unwrap();
     home.deploy_all(&["run-3"]);

@@ -1,7 +1,7 @@
 //! What the checkpoints of a data directory vouch for: those of its batches, and the one it has published.
 
 use super::{
-    super::published::{self, CHECKPOINT, Published, WITNESSED, absent},
+    super::published::{self, Published, absent},
     Check,
 };
 use crate::{
@@ -9,7 +9,8 @@ use crate::{
         finding::{Finding, FindingKind},
         position::TreeSize,
     },
-    pack::report::Report,
+    pack::{manifest::CHECKPOINT, report::Report},
+    store::directory::WITNESSED_FILE,
 };
 
 impl Check {
@@ -69,7 +70,7 @@ impl Check {
                 self.findings.push(finding);
             }
             Some(finding) => self.not_checked.push(format!(
-                "{WITNESSED}: no key vouches for it that is trusted here ({})",
+                "{WITNESSED_FILE}: no key vouches for it that is trusted here ({})",
                 finding.found
             )),
             None => self.kept.watch(witnessed.size()),
@@ -83,7 +84,10 @@ impl Check {
         if self.published.is_absent() && (size > TreeSize::EMPTY || torn.is_some()) {
             self.incomplete.push(absent(self.witnessed.size()));
         }
-        let signed = [(CHECKPOINT, &self.published), (WITNESSED, &self.witnessed)];
+        let signed = [
+            (CHECKPOINT, &self.published),
+            (WITNESSED_FILE, &self.witnessed),
+        ];
         let signed = signed
             .into_iter()
             .filter_map(|(name, published)| Some((name, published.signed()?)));
@@ -103,7 +107,8 @@ impl Check {
             published::compare(name, signed, size, torn.clone(), root)
         });
         let mut findings: Vec<_> = findings.collect();
-        findings.dedup_by_key(|finding| (finding.kind, finding.index));
+        // Both may know of as many; two roots that are others are two findings.
+        findings.dedup_by(|b, a| b.kind == a.kind && b.index.is_some() && b.index == a.index);
         self.findings.extend(findings);
     }
 }
